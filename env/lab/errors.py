@@ -1,0 +1,10 @@
+"""The one error that people are meant to read."""
+
+from __future__ import annotations
+
+
+class LabError(Exception):
+    """Says in one sentence what went wrong, where, and what to do about it.
+
+    The command line prints it without a traceback and exits with 1.
+    """

@@ -81,11 +81,17 @@ def run(
     timeout: Annotated[
         int | None, typer.Option(min=1, help="Seconds a notebook may take. [default: its own budget]")
     ] = None,
+    strict: Annotated[
+        bool, typer.Option(help="A skipped notebook is a failure too.")
+    ] = False,
 ) -> None:
     """Execute notebooks on real services, and report."""
     from lab.run import run
 
-    raise typer.Exit(run(paths or [], jobs=jobs, changed=changed, twice=twice, timeout=timeout))
+    code = run(
+        paths or [], jobs=jobs, changed=changed, twice=twice, timeout=timeout, strict=strict
+    )
+    raise typer.Exit(code)
 
 
 @app.command()

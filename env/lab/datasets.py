@@ -67,7 +67,7 @@ def load(name: str, connection: duckdb.DuckDBPyConnection | None = None) -> duck
         connection: Where the relation lives. By default it is DuckDB's own connection, so that
             relations can be joined, and `duckdb.sql("from x")` finds a relation named `x`.
     """
-    return (connection or duckdb.default_connection()).read_parquet(str(path(name)))
+    return (connection or _common()).read_parquet(str(path(name)))
 
 
 def shop(
@@ -85,7 +85,7 @@ def shop(
     Returns:
         One relation a table, parents before children; computed anew whenever it is read.
     """
-    connection = connection or duckdb.default_connection()
+    connection = connection or _common()
     table = {name: f"read_parquet({_literal(path(f'shop_{name}'))})" for name in SHOP}
     orders = f"select * from {table['orders']}"
     if month is not None:
@@ -156,6 +156,13 @@ def fingerprint(table: str, connection: duckdb.DuckDBPyConnection) -> str:
     query = f"select sum(('0x' || left(md5({row}), 15))::bigint) from {table}"
     (total,) = connection.execute(query).fetchone() or (None,)
     return f"{total or 0:x}"
+
+
+def _common() -> duckdb.DuckDBPyConnection:
+    """DuckDB's own connection, without its progress bar: a page shows answers, not waiting."""
+    connection = duckdb.default_connection()
+    connection.execute("set enable_progress_bar = false")
+    return connection
 
 
 @cache
@@ -282,6 +289,7 @@ def _derive(script: str, query: str, folder: Path) -> None:
     }
     sets = {name: s for name, s in _manifest()["sets"].items() if s.get("sql") == script}
     with _scratch(folder.name) as scratch, duckdb.connect() as connection:
+        connection.execute("set enable_progress_bar = false")
         connection.execute("set memory_limit = '2GB'")
         connection.execute(f"set temp_directory = {_literal(scratch / 'spill')}")
         for name, file in inputs.items():

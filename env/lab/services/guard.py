@@ -17,6 +17,7 @@ import shutil
 import signal
 import sys
 import time
+from pathlib import Path
 
 import psutil
 
@@ -85,10 +86,14 @@ def main() -> None:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    # The holder says "containers" when it creates its first, so that none is looked for in vain.
-    containers = b"containers" in sys.stdin.buffer.read()
+    # The holder says "containers" when it creates its first, so that none is looked for in vain, and
+    # "remove FILE" before a server makes a file outside the session's folder.
+    said = sys.stdin.buffer.read().decode(errors="surrogateescape").splitlines()
     kill(session, folder)
-    if containers:
+    for line in said:
+        if line.startswith("remove "):
+            Path(line.removeprefix("remove ")).unlink(missing_ok=True)
+    if "containers" in said:
         remove_containers(session)
         # A create that was on its way when the holder died lands a moment later.
         time.sleep(1)

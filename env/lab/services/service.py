@@ -32,7 +32,8 @@ class Process:
 
     `prepare` are commands, each with its standard input, to run to their end before the first start.
     `user` is whom to become where the server refuses to run as root. `stop` is the signal that ends it
-    in good order, `None` where it has none worth waiting for.
+    in good order, `None` where it has none worth waiting for. `litter` are files that it makes outside
+    its folder.
     """
 
     command: list[str]
@@ -40,6 +41,7 @@ class Process:
     env: dict[str, str] = field(default_factory=dict)
     user: str | None = None
     stop: signal.Signals | None = signal.SIGTERM
+    litter: list[Path] = field(default_factory=list)
 
 
 class Service(ABC):
@@ -47,7 +49,8 @@ class Service(ABC):
 
     A subclass says how to have it as a container and as a process, and when it is ready; the rest is
     here. `ports` maps a name to the port inside the container; `self.port[name]` is the port on
-    127.0.0.1, the same both ways, and kept over `crash` and `restart`.
+    127.0.0.1, the same both ways, and kept over `crash` and `restart`. `inner_ports` names those that
+    only the parts of a process use among themselves; they are in `self.port` too.
 
     Args:
         way: "container" or "process"; by default what `LAB_SERVICES` says (`auto`, `containers` or
@@ -61,6 +64,7 @@ class Service(ABC):
     title: ClassVar[str]
     image: ClassVar[str]
     ports: ClassVar[dict[str, int]]
+    inner_ports: ClassVar[tuple[str, ...]] = ()
     ready_in: ClassVar[float] = 60
 
     def __init__(self, *, way: str | None = None) -> None:
@@ -136,9 +140,12 @@ class Service(ABC):
         self.way = "container"
         try:
             container = self._container = self.container(image)
-            for name, inside in self.ports.items():
-                container.ports.pop(str(inside), None)
-                container.ports[inside] = ("127.0.0.1", self.port[name])
+            # These and no others: a port that a module exposes by itself would be open to the network.
+            container.ports = {
+                str(inside): ("127.0.0.1", self.port[name]) for name, inside in self.ports.items()
+            }
+            # testcontainers guesses otherwise where it runs in a container itself.
+            container.get_container_host_ip = lambda: "127.0.0.1"
             container._kwargs = {
                 **container._kwargs,
                 "labels": {**container._kwargs.get("labels", {}), **session.labels},
@@ -157,8 +164,9 @@ class Service(ABC):
         self.folder = session.make_folder(type(self).__name__.lower())
         attempts = 3
         for attempt in range(1, attempts + 1):
-            self.port = {name: session.take_port() for name in self.ports}
+            self.port = {name: session.take_port() for name in [*self.ports, *self.inner_ports]}
             process = self._process = self.process()
+            session.will_remove(process.litter)
             self._own_folder()
             if attempt == 1:
                 for command, text in process.prepare:
@@ -168,9 +176,10 @@ class Service(ABC):
                 return self._wait()
             except LabError:
                 # Something outside the course may have taken the port between our look and the bind.
-                if attempt == attempts or "in use" not in self.log():
+                if attempt == attempts or not _port_taken(self.log()):
                     raise
                 self._drop_process()
+                self._give_ports()
 
     def _own_folder(self) -> None:
         user = self._process.user if self._process else None
@@ -284,12 +293,15 @@ class Service(ABC):
             if self._container._container is not None:
                 self._container.stop()
             self._container = None
-        for port in self.port.values():
-            Session.current().give_port(port)
-        self.port = {}
+        self._give_ports()
         if self.folder != Path():
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder = Path()
+
+    def _give_ports(self) -> None:
+        for port in self.port.values():
+            Session.current().give_port(port)
+        self.port = {}
 
     def _drop_process(self) -> None:
         if self._popen is None:
@@ -302,6 +314,8 @@ class Service(ABC):
                 pass
         _kill_tree(self._popen)
         self._popen = None
+        for file in self._process.litter if self._process else []:
+            file.unlink(missing_ok=True)
 
     # --- what is said
 
@@ -365,6 +379,11 @@ def _kill_tree(popen: subprocess.Popen[bytes]) -> None:
             continue
     psutil.wait_procs(processes, timeout=5)
     popen.wait()
+
+
+def _port_taken(log: str) -> bool:
+    # The second is how Windows puts it.
+    return "in use" in log or "Only one usage of each socket address" in log
 
 
 def _first_line(error: BaseException) -> str:

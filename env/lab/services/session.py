@@ -73,6 +73,13 @@ class Session:
         self._guard.stdin.write(b"containers\n")
         self._guard.stdin.flush()
 
+    def will_remove(self, files: list[Path]) -> None:
+        """Tell the guard of files outside the session's folder. Call before they are made."""
+        assert self._guard.stdin is not None
+        for file in files:
+            self._guard.stdin.write(f"remove {file}\n".encode())
+        self._guard.stdin.flush()
+
     def make_folder(self, name: str) -> Path:
         """A new folder below the session's own."""
         return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))

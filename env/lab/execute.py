@@ -16,16 +16,23 @@ from typing import Any
 
 import papermill
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.paths import jupyter_runtime_dir
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 
 class KernelManager(AsyncKernelManager):
-    """Speaks to its kernel over local sockets: two kernels can't meet on a port."""
+    """Speaks to its kernel over local sockets: two kernels can't meet on a port.
+
+    The sockets are named after the connection file; without one, all would lie in the working folder
+    under one name.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         if os.name == "posix":
-            kwargs["transport"] = "ipc"
+            runtime = Path(jupyter_runtime_dir())
+            runtime.mkdir(parents=True, exist_ok=True)
+            kwargs |= {"transport": "ipc", "connection_file": str(runtime / f"{os.getpid()}.json")}
         super().__init__(**kwargs)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,8 +82,11 @@ def read(path: Path) -> Notebook:
     try:
         text = path.read_text(encoding="utf-8")
         json.loads(text)
-        node = nbformat.reads(text, as_version=4)
-        nbformat.validate(node)
+        with warnings.catch_warnings():
+            # Two cells of one id: `lab tidy` gives the second another.
+            warnings.simplefilter("ignore")
+            node = nbformat.reads(text, as_version=4)
+            nbformat.validate(node)
     except FileNotFoundError:
         raise LabError(f"{path}: there is no such notebook.") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:

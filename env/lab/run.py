@@ -153,9 +153,7 @@ def _one(book: Notebook, record: Record, twice: bool, memory: Memory, stop: thre
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(first, target.with_suffix(".part"))
             target.with_suffix(".part").replace(target)
-            if place == FAILED:
-                record.output = os.path.relpath(target, paths.ROOT)
-            else:
+            if place == EXECUTED:
                 (FAILED / record.path).unlink(missing_ok=True)
     if record.status in ("ok", "failed", "skipped"):
         keep(record)

@@ -37,6 +37,7 @@ SUITE = "bookworm"
 PYTHON = "3.11"
 PULLED_BASE = f"python:{PYTHON}-slim-{SUITE}"
 BASE = f"lab/base:{SUITE}"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PACKAGES = ["libstdc++6", "python3"]
 LEFT_OUT = ["doc/*", "man/*", "locale/*", "info/*", "lintian/*"]
 BASE_COMMAND = [
@@ -166,7 +167,7 @@ def _make_base(client: DockerClient, recipe: str) -> None:
             raise LabError(f"images: mmdebstrap could not make the Debian base: {last}")
         name, tag = BASE.split(":")
         client.api.import_image_from_file(
-            str(archive), name, tag, changes=[f"LABEL {STANDIN}=true {CONTENT}={recipe}", "ENV LANG=C.UTF-8"]
+            str(archive), name, tag, changes=[f"LABEL {STANDIN}=true {CONTENT}={recipe}", f"ENV LANG=C.UTF-8 PATH={PATH}"]
         )
     size = client.images.get(BASE).attrs["Size"] / 1e6
     say(f"base: Debian {SUITE} from its packages ({size:.0f} MB, {time.monotonic() - started:.1f} s)")

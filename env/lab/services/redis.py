@@ -32,7 +32,7 @@ class Redis(Service):
     image = "redis"
     ports = {"redis": 6379}
 
-    # `everysec` is Redis's own default: a power cut may cost the last second, a crash costs nothing.
+    # `everysec` is Redis's default: a power cut may cost the last second, a crash costs nothing.
     settings = {"appendonly": "yes", "appendfsync": "everysec", "save": ""}
 
     @property

@@ -20,9 +20,9 @@ class S3(Service):
     """An object store that speaks S3, SeaweedFS, the same program both ways.
 
     Real: signatures (a wrong secret is refused), multipart uploads, versions, presigned addresses,
-    conditional writes, ranges, bucket policies. Not real: there is one region, one user and no IAM to
-    speak of, storage classes are names only, and nothing is ever throttled or billed. Objects outlive
-    a crash. A bucket's name has at least three characters, as at Amazon.
+    conditional writes, ranges, bucket policies. Not real: there is one region, one user and no IAM
+    to speak of, storage classes are names only, and nothing is ever throttled or billed. Objects
+    outlive a crash. A bucket's name has at least three characters, as at Amazon.
 
     >>> with S3() as s3:
     ...     client = s3.client()
@@ -148,7 +148,7 @@ class S3(Service):
             Path(f"/tmp/seaweedfs-{name.replace('.', '-')}-{port}.sock")
             for name, port in self.port.items()
         ]
-        # It takes 25 s to stop in good order, and an object that was answered for is on disk anyway.
+        # To stop in good order takes 25 s, and an object that was answered for is on disk anyway.
         command = [str(_weed()), "mini", *where, *_FLAGS]
         return Process(command, env=self._secrets, stop=None, litter=sockets)
 

@@ -229,7 +229,9 @@ def _fetch(image: Image, context: Path, machine: str) -> None:
     if image.npm:
         from lab.services.azure_blob import _azurite
 
-        shutil.copytree(_azurite(), context / "npm", symlinks=True)
+        # Source maps and type declarations are half of it, and nothing runs them.
+        dead = shutil.ignore_patterns("*.map", "*.ts", "compiled")
+        shutil.copytree(_azurite(), context / "npm", symlinks=True, ignore=dead)
 
 
 def _fetch_wheels(image: Image, target: Path, machine: str) -> None:

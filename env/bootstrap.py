@@ -53,7 +53,7 @@ def find_python() -> list[str]:
 
 def wanted() -> str:
     """What the environment depends on, as one hash."""
-    files = [LOCK, INSTALLER, ENV / "pyproject.toml"]
+    files = [LOCK, INSTALLER, ROOT / "pyproject.toml"]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
@@ -88,18 +88,23 @@ def make() -> None:
         shutil.rmtree(VENV, ignore_errors=True)
         print(f"Making {VENV} (once; 4 GB, a few minutes).", flush=True)
         run([*python, "-m", "venv", VENV], "making the virtual environment (on Debian: install python3-venv)")
-    STAMP.unlink() if STAMP.exists() else None
-    run([PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", INSTALLER], "installing the installer")
+    STAMP.unlink(missing_ok=True)
+    run(
+        [PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", INSTALLER],
+        "installing the installer",
+    )
     uv("pip", "sync", "--quiet", "--python", PYTHON, "--require-hashes", LOCK, INSTALLER)
-    uv("pip", "install", "--quiet", "--python", PYTHON, "--no-deps", "--no-build-isolation", "--editable", ENV)
+    uv("pip", "install", "--quiet", "--python", PYTHON, "--no-deps", "--no-build-isolation", "--editable", ROOT)
     STAMP.write_text(wanted())
 
 
 def lock() -> None:
     """Write the locks anew from what requirements.in asks for, and environment.yml from the lock."""
     make()
-    common = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url"]
-    uv("pip", "compile", "--quiet", *common, ENV / "requirements.in", "-o", LOCK, "--custom-compile-command", "python3 env/bootstrap.py --lock")
+    common = ["--universal", "--python-version", "3.11", "--generate-hashes", "--quiet"]
+    common += ["--custom-compile-command", "python3 env/bootstrap.py --lock"]
+    for asked, locked in ((ENV / "installer.in", INSTALLER), (ENV / "requirements.in", LOCK)):
+        uv("pip", "compile", *common, asked, "-o", locked)
     (ROOT / "environment.yml").write_text(conda(), encoding="utf-8")
 
 
@@ -107,7 +112,9 @@ def conda() -> str:
     """The same environment for conda: its Python, and pip with the same lock."""
     return (
         "# Written by `python3 env/bootstrap.py --lock`: the same environment for conda users.\n"
-        "#   conda env create -f environment.yml && conda activate data-engineering\n"
+        "#   conda env create -f environment.yml\n"
+        "#   conda activate data-engineering\n"
+        "#   pip install --no-deps -e .\n"
         "name: data-engineering\n"
         "channels: [conda-forge]\n"
         "dependencies:\n"
@@ -115,7 +122,6 @@ def conda() -> str:
         "  - pip\n"
         "  - pip:\n"
         "      - -r env/requirements.lock\n"
-        "      - -e env\n"
     )
 
 

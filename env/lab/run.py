@@ -34,6 +34,7 @@ from lab import images, notebooks, paths
 from lab.console import out, say
 from lab.errors import LabError
 from lab.notebooks import Notebook
+from lab.services import guard
 from lab.services.session import Session
 
 EXECUTED = paths.BUILD / "executed"
@@ -379,11 +380,25 @@ def _memory_mb(pid: int, told: Path) -> int:
             total += getattr(process.memory_full_info(), "pss", 0) or process.memory_info().rss
         except psutil.Error:
             continue
-    for service in _services(told):
-        if service["way"] == "container":
-            total += images.memory_bytes(service["session"])
-            break
-    return int(total / 2**20)
+    sessions = {service["session"] for service in _services(told) if service["way"] == "container"}
+    return int((total + sum(map(_containers_bytes, sessions))) / 2**20)
+
+
+def _containers_bytes(session: str) -> int:
+    """What the containers of a session hold, less the file cache that the system can take back."""
+    import docker
+
+    total = 0
+    try:
+        client = docker.from_env(timeout=3)
+        for container in client.containers.list(filters={"label": f"{guard.LABEL}={session}"}):
+            memory = client.api.stats(container.id, stream=False, one_shot=True)["memory_stats"]
+            cached = memory["stats"].get("total_inactive_file", memory["stats"].get("inactive_file", 0))
+            total += memory["usage"] - cached
+    except (docker.errors.DockerException, OSError, KeyError):
+        # It ended while we looked.
+        return total
+    return total
 
 
 def _services(told: Path) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -61,7 +62,7 @@ def text(value: object) -> str:
     """A value as the cards write it."""
     if isinstance(value, Decimal):
         return f"{value:,.2f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
 @pytest.mark.parametrize("name", datasets.names())
@@ -380,12 +381,15 @@ def test_another_source_distribution_of_that_name_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "index").mkdir()
-    (tmp_path / "index" / "vaderSentiment-3.3.2.tar.gz").write_bytes(b"not what was locked")
+    setup = tmp_path / "setup.py"
+    setup.write_text("from setuptools import setup; setup(name='vaderSentiment', version='3.3.2')")
+    with tarfile.open(tmp_path / "index" / "vaderSentiment-3.3.2.tar.gz", "w:gz") as tar:
+        tar.add(setup, "vaderSentiment-3.3.2/setup.py")  # sound, but not what was locked
     monkeypatch.setenv("LAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
-    with pytest.raises(LabError, match=r"vaderSentiment==3\.3\.2 could not be fetched"):
+    with pytest.raises(LabError, match=r"vaderSentiment==3\.3\.2 could not be fetched .*hash"):
         datasets.load("tweets")
     assert not (tmp_path / "cache" / "files").exists()
 

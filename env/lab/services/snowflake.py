@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.services.service import Process, Service
@@ -13,6 +13,9 @@ from lab.services.session import Session
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
     from testcontainers.core.container import DockerContainer
+
+# Run with -P: the modules beside it must not stand for the packages of the same name.
+SERVER = Path(__file__).with_name("fakesnow_server.py")
 
 
 class Snowflake(Service):
@@ -96,13 +99,14 @@ class Snowflake(Service):
         container = DockerContainer(image).with_volume_mapping(folder, folder, "rw")
         if hasattr(os, "getuid"):
             container = container.with_kwargs(user=f"{os.getuid()}:{os.getgid()}")
-        return container.with_env("TMPDIR", folder).with_env("HOME", folder)
+        container = container.with_env("TMPDIR", folder).with_env("HOME", folder)
+        container = container.with_volume_mapping(str(SERVER), "/fakesnow_server.py", "ro")
+        return container.with_command(["python3", "-P", "/fakesnow_server.py", "0.0.0.0", "64616"])
 
     def process(self) -> Process:
         folder = str(self.folder)
         return Process(
-            [sys.executable, "-m", "fakesnow", "-s", "--host", "127.0.0.1", "-p", str(self.port["http"])],
+            [sys.executable, "-P", str(SERVER), "127.0.0.1", str(self.port["http"])],
             # Where it makes its stages.
             env={"TMPDIR": folder, "TEMP": folder, "TMP": folder},
-            stop=signal.SIGINT if os.name == "posix" else None,
         )

@@ -1,0 +1,43 @@
+"""Runs fakesnow's server with what dbt needs of it beyond: BEGIN, INSERT OVERWRITE, temporary tables.
+
+It stands alone, so that the container runs the same file. Usage: fakesnow_server.py HOST PORT
+"""
+
+from __future__ import annotations
+
+import sys
+
+import fakesnow.server
+import uvicorn
+from fakesnow.cursor import SQL_SUCCESS, FakeSnowflakeCursor
+from sqlglot import exp
+
+_execute = FakeSnowflakeCursor._execute
+_describe = FakeSnowflakeCursor._describe_last_sql
+
+
+def _describe_last_sql(cursor: FakeSnowflakeCursor) -> list:
+    # fakesnow opens the transaction and then fails on describing it, which a client sees as an error.
+    if isinstance(cursor._last_transformed, exp.Transaction):
+        cursor._arrow_table = cursor._duck_conn.execute(SQL_SUCCESS).to_arrow_table()
+        cursor._last_sql, cursor._last_params = SQL_SUCCESS, None
+        cursor._rowcount = 1
+    return _describe(cursor)
+
+
+def _execute_more(cursor: FakeSnowflakeCursor, statement: exp.Expression, *rest: object) -> None:
+    if isinstance(statement, exp.Insert) and statement.args.get("overwrite"):
+        # DuckDB has no INSERT OVERWRITE: the table is emptied first.
+        cursor._duck_conn.execute(f"delete from {statement.find(exp.Table).sql('duckdb')}")
+        statement.set("overwrite", False)
+    elif isinstance(statement, exp.Create) and statement.find(exp.Table).db:
+        # In DuckDB a temporary table has no schema, and one with a schema is not temporary.
+        for temporary in list(statement.find_all(exp.TemporaryProperty)):
+            temporary.pop()
+    _execute(cursor, statement, *rest)
+
+
+if __name__ == "__main__":
+    FakeSnowflakeCursor._describe_last_sql = _describe_last_sql
+    FakeSnowflakeCursor._execute = _execute_more
+    uvicorn.run(fakesnow.server.app, host=sys.argv[1], port=int(sys.argv[2]), log_level="warning")

@@ -1,8 +1,8 @@
 """Builds the HTML book: prose and executed notebooks side by side, with execution off.
 
-The pages are gathered under `_build/source`, in the folders that they have in the course, so that a link
-between two files is the same in JupyterLab and in the book. `_build/html` changes only when a build is
-complete and without a warning.
+The pages are gathered under `_build/source`, in the folders that they have in the course, so that a
+link between two files is the same in JupyterLab and in the book. `_build/html` changes only when a
+build is complete and without a warning.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def build(root: Path = paths.ROOT) -> bool:
         False if nothing had changed since the last good build, and so nothing was done.
 
     Raises:
-        LabError: if a page is missing, a notebook failed or changed since it ran, or Sphinx warned; the
-            book of the last good build stays.
+        LabError: if a page is missing, a notebook failed or changed since it ran, or Sphinx
+            warned; the book of the last good build stays.
     """
     work = root / "_build"
     html, stamp = work / "html", work / "book.json"
@@ -69,13 +69,16 @@ def stage(root: Path, target: Path) -> list[Path]:
     """Gather all that the table of contents names under `target`; write only what differs.
 
     Returns:
-        The pages, as paths below the course; the page of execution times, which is made here, is not one.
+        The pages, as paths below the course, without the page of execution times, which is made
+        here.
     """
     report = _read(root / "_build" / "report.json")
     runs = {run["path"]: run for run in report.get("notebooks", [])}
     pages = contents(root)
     wrong: list[str] = []
-    wanted: dict[Path, str | Path] = {Path(name): root / name for name in ("_config.yml", "_toc.yml")}
+    wanted: dict[Path, str | Path] = {
+        Path(name): root / name for name in ("_config.yml", "_toc.yml")
+    }
     for page in pages:
         if page.suffix != ".ipynb":
             wanted[page] = root / page
@@ -86,7 +89,9 @@ def stage(root: Path, target: Path) -> list[Path]:
             wrong.append(str(error))
     if wrong:
         raise LabError("\n".join(wrong))
-    wanted[Path(TIMES + ".md")] = book_pages.times(report, [page for page in pages if _is_lesson(page)])
+    wanted[Path(TIMES + ".md")] = book_pages.times(
+        report, [page for page in pages if _is_lesson(page)]
+    )
     for file in sorted((root / "book").rglob("*")):
         if file.suffix in (".png", ".svg", ".webp"):
             wanted[file.relative_to(root)] = file
@@ -109,14 +114,19 @@ def contents(root: Path) -> list[Path]:
     try:
         entries = _entries(yaml.safe_load(toc.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise LabError(f"{toc}: there is no table of contents; is this a whole clone of the course?") from None
+        raise LabError(
+            f"{toc}: there is no table of contents; is this a whole clone of the course?"
+        ) from None
     except yaml.YAMLError as error:
         raise LabError(f"{toc} is not YAML: {error}") from None
     pages = []
     for kind, name in entries:
         found = sorted(root.glob(name + ".md")) if kind == "glob" else _page(root, name)
         if not found and name != TIMES:
-            raise LabError(f"_toc.yml names {name}, and there is no {name}.md or .ipynb; add it, or take out its line.")
+            raise LabError(
+                f"_toc.yml names {name}, and there is no {name}.md or .ipynb; "
+                "add it, or take out its line."
+            )
         pages += [page.relative_to(root) for page in found]
     return pages
 
@@ -127,7 +137,11 @@ def _entries(node: Any) -> list[tuple[str, str]]:
         return [entry for item in node for entry in _entries(item)]
     if not isinstance(node, dict):
         return []
-    own = [("glob" if key == "glob" else "file", str(node[key])) for key in ("root", "file", "glob") if key in node]
+    own = [
+        ("glob" if key == "glob" else "file", str(node[key]))
+        for key in ("root", "file", "glob")
+        if key in node
+    ]
     return own + [entry for value in node.values() for entry in _entries(value)]
 
 
@@ -147,28 +161,42 @@ def _notebook(root: Path, page: Path, run: dict[str, Any] | None) -> nbformat.No
     if not _is_lesson(page):
         return book_pages.exercise(node, page)
     if run is None:
-        return book_pages.not_run(node, f"it has not been run on this machine; `lab run {page.as_posix()}` does")
+        return book_pages.not_run(
+            node, f"it has not been run on this machine; `lab run {page.as_posix()}` does"
+        )
     if run["status"] == "skipped":
         return book_pages.not_run(node, run["reason"])
     if run["status"] == "failed":
-        raise LabError(f"{page.as_posix()} failed when it was run: {run['reason']}; mend it, then `lab run`.")
+        raise LabError(
+            f"{page.as_posix()} failed when it was run: {run['reason']}; mend it, then `lab run`."
+        )
     executed = root / "_build" / "executed" / page
     return book_pages.graft(node, notebooks.read(executed).node, page, run)
 
 
 def _sphinx(source: Path, target: Path) -> None:
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(source)]
+    command = [
+        sys.executable,
+        "-c",
+        "from jupyter_book.cli.main import main; main()",
+        "build",
+        str(source),
+    ]
     command += ["--path-output", str(target), "--warningiserror", "--nitpick", "--keep-going", "-q"]
     done = subprocess.run(
         command, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False
     )
     plain = re.sub(r"\x1b\[[0-9;]*m", "", done.stderr)
-    warnings = [line for line in plain.splitlines() if re.search(r"\b(WARNING|ERROR|CRITICAL)\b", line)]
+    warnings = [
+        line for line in plain.splitlines() if re.search(r"\b(WARNING|ERROR|CRITICAL)\b", line)
+    ]
     if done.returncode == 0 and not warnings:
         return
     # Sphinx warns of a page only when it reads it: without its memory, the next build warns again.
     shutil.rmtree(target / "_build" / ".doctrees", ignore_errors=True)
-    said = [line.replace(f"{source}/", "") for line in warnings] or (done.stdout + plain).splitlines()[-25:]
+    said = [line.replace(f"{source}/", "") for line in warnings] or (
+        done.stdout + plain
+    ).splitlines()[-25:]
     raise LabError("the book was not built; mend what Sphinx says:\n  " + "\n  ".join(said))
 
 
@@ -185,14 +213,19 @@ def _swap(fresh: Path, html: Path, work: Path) -> None:
     except OSError as error:
         if old.exists() and not html.exists():
             old.rename(html)
-        raise LabError(f"{html} cannot be replaced ({error.strerror}); close what has it open, and build again.") from error
+        raise LabError(
+            f"{html} cannot be replaced ({error.strerror}); "
+            "close what has it open, and build again."
+        ) from error
     shutil.rmtree(old, ignore_errors=True)
 
 
 def _hash(folders: list[Path], *patterns: str) -> str:
     digest = hashlib.sha256()
     for folder in folders:
-        for file in sorted({file for pattern in patterns for file in folder.glob(pattern) if file.is_file()}):
+        for file in sorted(
+            {file for pattern in patterns for file in folder.glob(pattern) if file.is_file()}
+        ):
             digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
             digest.update(file.read_bytes())
     return digest.hexdigest()

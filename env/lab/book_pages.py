@@ -1,4 +1,4 @@
-"""What becomes of a notebook on its way into the book, and the page that tells how the notebooks ran."""
+"""What becomes of a notebook on its way into the book, and the page of execution times."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from lab.errors import LabError
 PLOTLY = "application/vnd.plotly.v1+json"
 
 
-def graft(committed: NotebookNode, executed: NotebookNode, page: Path, run: dict[str, Any]) -> NotebookNode:
+def graft(
+    committed: NotebookNode, executed: NotebookNode, page: Path, run: dict[str, Any]
+) -> NotebookNode:
     """The committed notebook with the outputs of its executed copy, matched by cell id.
 
     So a change of prose needs no new run, and a change of code can't go into the book without one.
@@ -36,13 +38,18 @@ def graft(committed: NotebookNode, executed: NotebookNode, page: Path, run: dict
                 f"run it again with `lab run {page.as_posix()}`."
             )
         outputs = copy.deepcopy(ran.outputs)
-        cell.outputs = [_output(one, f"{cell['id']}-{n}", page, cell) for n, one in enumerate(outputs)]
+        cell.outputs = [
+            _output(one, f"{cell['id']}-{n}", page, cell) for n, one in enumerate(outputs)
+        ]
         cell.execution_count = ran.execution_count
-    ways = ", ".join(f"{one['service']} as a {one['way']} ({one['why']})" for one in run.get("services", []))
+    ways = ", ".join(
+        f"{one['service']} as a {one['way']} ({one['why']})" for one in run.get("services", [])
+    )
     book.cells.append(
         _note(
             f"*This page ran in {run['seconds']:.0f} s with at most {run['peak_mb']} MB"
-            f"{f', with {ways}' if ways else ''}; see [all execution times]({_up(page)}book/execution-times.md).*",
+            f"{f', with {ways}' if ways else ''}; "
+            f"see [all execution times]({_up(page)}book/execution-times.md).*",
             "lab-run",
         )
     )
@@ -51,7 +58,10 @@ def graft(committed: NotebookNode, executed: NotebookNode, page: Path, run: dict
 
 def not_run(committed: NotebookNode, why: str) -> NotebookNode:
     """A lesson without answers, that says so below its title."""
-    text = f":::{{admonition}} This page was not run\n:class: warning\n\nIts code is here, its answers are not: {why.rstrip('.')}.\n:::"
+    text = (
+        ":::{admonition} This page was not run\n:class: warning\n\n"
+        f"Its code is here, its answers are not: {why.rstrip('.')}.\n:::"
+    )
     return _with_note(_page(committed), text)
 
 
@@ -59,9 +69,10 @@ def exercise(committed: NotebookNode, page: Path) -> NotebookNode:
     """An exercise as released, with a word on how to do it."""
     text = (
         ":::{admonition} How to do this exercise\n:class: tip\n\n"
-        "You see it as it is handed out: nothing here was run. Open it in JupyterLab with `make lab` (on Windows "
-        f"`.venv\\Scripts\\lab jupyter`), where it lies as `{page.as_posix()}`. Put your answers where the cells ask for "
-        "them, run the tests below each, and before you hand it in, restart the kernel and run all cells.\n:::"
+        "You see it as it is handed out: nothing here was run. Open it in JupyterLab with "
+        "`make lab` (on Windows `.venv\\Scripts\\jupyter lab`), where it lies as "
+        f"`{page.as_posix()}`. Put your answers where the cells ask for them, run the tests below "
+        "each, and before you hand it in, restart the kernel and run all cells.\n:::"
     )
     return _with_note(_page(committed), text)
 
@@ -71,8 +82,8 @@ def times(report: dict[str, Any], lessons: list[Path]) -> str:
     lines = [
         "# Execution times",
         "",
-        "How the notebooks of this book ran, when the book was made. A time includes the start of the kernel and of "
-        "the services; memory is the most that the notebook and its services took together.",
+        "How the notebooks of this book ran, when the book was made. A time includes the start of "
+        "the kernel and of the services; memory is the most that notebook and services took together.",
         "",
     ]
     runs = {run["path"]: run for run in report.get("notebooks", [])}
@@ -97,12 +108,21 @@ def _row(page: Path, run: dict[str, Any] | None) -> list[str]:
     if run["status"] == "skipped":
         return [link, status, "", "", "", ""]
     ways = ", ".join(f"{one['service']} ({one['way']})" for one in run["services"])
-    return [link, status, f"{run['seconds']:.1f}", f"{run['limit_s']}", f"{run['peak_mb']}", ways or "none"]
+    return [
+        link,
+        status,
+        f"{run['seconds']:.1f}",
+        f"{run['limit_s']}",
+        f"{run['peak_mb']}",
+        ways or "none",
+    ]
 
 
 def _table(caption: str, head: list[str], rows: list[list[str]]) -> list[str]:
     def line(cells: list[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+        return (
+            "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+        )
 
     numbers = {"Seconds", "Limit, s", "Peak memory, MB"}
     rule = "|" + "|".join("--:" if name in numbers else "---" for name in head) + "|"
@@ -112,8 +132,14 @@ def _table(caption: str, head: list[str], rows: list[list[str]]) -> list[str]:
 def _page(committed: NotebookNode) -> NotebookNode:
     book = copy.deepcopy(committed)
     # Sphinx needs to know the language, which a notebook that was never run does not say.
-    book.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3", "file_extension": ".py"}
-    book.metadata.setdefault("kernelspec", {"name": "python3", "display_name": "Python 3", "language": "python"})
+    book.metadata["language_info"] = {
+        "name": "python",
+        "pygments_lexer": "ipython3",
+        "file_extension": ".py",
+    }
+    book.metadata.setdefault(
+        "kernelspec", {"name": "python3", "display_name": "Python 3", "language": "python"}
+    )
     return book
 
 
@@ -144,13 +170,15 @@ def _output(output: NotebookNode, name: str, page: Path, cell: NotebookNode) -> 
     if PLOTLY in data:
         output["data"] = NotebookNode({"text/html": _figure(data[PLOTLY], name, page)})
         output["metadata"] = NotebookNode()
-    elif any(kind.startswith("image/") for kind in data):
-        # Where MyST-NB looks for a picture's words.
-        if not cell.metadata.get("mystnb", {}).get("image", {}).get("alt"):
-            raise LabError(
-                f"{page.as_posix()}: the picture in cell {name} has no words; say in the cell's metadata what it "
-                'shows, {"mystnb": {"image": {"alt": "..."}}}, or draw it with lab.show.figure(fig, alt="...").'
-            )
+        return output
+    # Where MyST-NB looks for a picture's words.
+    alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt")
+    if not alt and any(kind.startswith("image/") for kind in data):
+        raise LabError(
+            f"{page.as_posix()}: the picture in cell {name} has no words; say in the cell's "
+            'metadata what it shows, {"mystnb": {"image": {"alt": "..."}}}, or draw it with '
+            'lab.show.figure(fig, alt="...").'
+        )
     return output
 
 
@@ -160,8 +188,8 @@ def _figure(figure: dict[str, Any], name: str, page: Path) -> str:
     alt = meta.get("alt", "").strip() if isinstance(meta, dict) else ""
     if not alt:
         raise LabError(
-            f"{page.as_posix()}: the figure in cell {name} has no words for those who can't see it; "
-            'show it with lab.show.figure(fig, alt="...").'
+            f"{page.as_posix()}: the figure in cell {name} has no words for those who can't see "
+            'it; show it with lab.show.figure(fig, alt="...").'
         )
     kept = {key: figure[key] for key in ("data", "layout", "frames") if key in figure}
     # Nothing in the data may end the script element.
@@ -170,6 +198,6 @@ def _figure(figure: dict[str, Any], name: str, page: Path) -> str:
         f'<figure class="lab-figure" id="figure-{name}">'
         f'<div class="lab-plot" id="plot-{name}" role="img" aria-label="{escape(alt)}"></div>'
         f'<script type="application/json">{content}</script>'
-        f"<noscript><p>This figure is drawn by JavaScript, which is off; its description follows.</p></noscript>"
+        "<noscript><p>JavaScript would draw a figure here; its description follows.</p></noscript>"
         f"<figcaption>{escape(alt)}</figcaption></figure>"
     )

@@ -1,4 +1,4 @@
-"""The book's own part of Sphinx: mermaid drawn at build time, and scripts only where a page needs them."""
+"""The book's own part of Sphinx: mermaid drawn at build time, scripts only where needed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 
 class Mermaid(SphinxDirective):
-    """A mermaid diagram as SVG in the page, once a colour scheme, with its words for those who can't see it."""
+    """A mermaid diagram as SVG in the page, once a colour scheme, with its words."""
 
     has_content = True
 
@@ -74,7 +74,12 @@ def _svg(source: str, scheme: str) -> str:
     svg = re.sub(r"<title\b.*?</title>|<desc\b.*?</desc>", "", svg, flags=re.DOTALL)
     svg = re.sub(r' (?:role|aria-[a-z]+)="[^"]*"', "", svg)
     # On a narrow screen a diagram is scrolled, not shrunk until its letters can't be read.
-    svg = re.sub(r'style="max-width: ([\d.]+px);', r'style="max-width: \1; min-width: min(\1, 34rem);', svg, count=1)
+    svg = re.sub(
+        r'style="max-width: ([\d.]+px);',
+        r'style="max-width: \1; min-width: min(\1, 34rem);',
+        svg,
+        count=1,
+    )
     return f'<div class="only-{scheme}" aria-hidden="true">{svg}</div>'
 
 
@@ -85,14 +90,16 @@ def _serve_our_files(app: Sphinx, config: Any) -> None:
 
 
 def _link_terms(app: Sphinx, doctree: nodes.document) -> None:
-    """Let `glossary.md#lost-update` lead to a term: a link that JupyterLab understands too, unlike {term}."""
+    """Let `glossary.md#term-wal` lead to a term: JupyterLab follows it too, unlike {term}."""
     slugs = app.env.metadata[app.env.docname].setdefault("myst_slugs", {})
     for term in doctree.findall(nodes.term):
         for name in term["ids"]:
-            slugs.setdefault(name.removeprefix("term-"), (term.line, name, term.astext()))
+            slugs.setdefault(name, (term.line, name, term.astext()))
 
 
-def _add_scripts(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+def _add_scripts(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
     if FIGURE_MARK in context.get("body", ""):
         app.add_js_file("plotly.min.js", loading_method="defer")
         app.add_js_file("figures.js", loading_method="defer")
@@ -105,6 +112,6 @@ def _add_mathjax(app: Sphinx, error: Exception | None) -> None:
     if any(app.env.get_domain("math").data["has_equations"].values()):
         # The package's name has hyphens, so it can be found, but not imported by a statement.
         spec = importlib.util.find_spec("sphinx-mathjax-offline")
-        assert spec and spec.submodule_search_locations
-        source = Path(spec.submodule_search_locations[0]) / "static" / "mathjax"
+        assert spec is not None
+        source = Path((spec.submodule_search_locations or [])[0]) / "static" / "mathjax"
         shutil.copytree(source, Path(app.outdir) / "_static" / "mathjax", dirs_exist_ok=True)

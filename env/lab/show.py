@@ -1,4 +1,4 @@
-"""What a lesson shows: a figure with words for those who can't see it, and a project's file as it lies.
+"""What a lesson shows: a figure with words for it, and a project's file as it lies.
 
 >>> from lab import show
 >>> show.figure(fig, alt="Revenue a month: flat at about 390,000 dollars, with a dip in February.")
@@ -21,7 +21,7 @@ from lab.errors import LabError
 
 PLOTLY = "application/vnd.plotly.v1+json"
 
-# Okabe and Ito's colours, told apart by those who see few, in an order that reads on white and on black.
+# Okabe and Ito's colours, which the colour-blind tell apart; they read on white and on black.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 pio.templates["lab"] = go.layout.Template(
     layout={"colorway": COLOURS, "margin": {"t": 48, "r": 16}, "height": 400, "font": {"size": 14}}
@@ -57,8 +57,8 @@ def figure(fig: go.Figure, alt: str) -> None:
         raise LabError("this figure has no alt text; say in a sentence what one sees in it.")
     if bare := _untitled(fig):
         raise LabError(
-            f"this figure's {' and '.join(bare)} has no title; say what it measures, and in which unit, "
-            "for example fig.update_yaxes(title='revenue, dollars')."
+            f"this figure's {' and '.join(bare)} has no title; say what it measures, and in which "
+            "unit, for example fig.update_yaxes(title='revenue, dollars')."
         )
     meta = fig.layout.meta if isinstance(fig.layout.meta, dict) else {}
     fig.update_layout(meta=meta | {"alt": " ".join(alt.split())})
@@ -78,9 +78,9 @@ def _untitled(fig: go.Figure) -> list[str]:
         axis = fig.layout[name]
         # Panels of one figure share the title of the axis that they match.
         shared = [fig.layout[_layout_name(axis.matches)]] if axis.matches else []
-        if axis.visible is not False and axis.showticklabels is not False:
-            if not any((one.title.text or "").strip() for one in [axis, *shared]):
-                missing.append(name)
+        seen = axis.visible is not False and axis.showticklabels is not False
+        if seen and not any((one.title.text or "").strip() for one in [axis, *shared]):
+            missing.append(name)
     return missing
 
 
@@ -89,7 +89,9 @@ def _layout_name(reference: str) -> str:
     return f"{reference[0]}axis{reference[1:]}"
 
 
-def file(path: str | Path, lines: tuple[int, int] | None = None, language: str | None = None) -> None:
+def file(
+    path: str | Path, lines: tuple[int, int] | None = None, language: str | None = None
+) -> None:
     """Show a file of the project as it lies, highlighted, with its path above.
 
     Args:
@@ -105,14 +107,16 @@ def file(path: str | Path, lines: tuple[int, int] | None = None, language: str |
         content = place.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         raise LabError(
-            f"{place.as_posix()}: there is no such file in {Path.cwd().name}/; give its path as seen from there."
+            f"{place.as_posix()}: there is no such file in {Path.cwd().name}/; "
+            "give its path as seen from there."
         ) from None
     caption = f"`{place.as_posix()}`"
     if lines:
         first, last = lines
         if not 1 <= first <= last <= len(content):
             raise LabError(
-                f"{place.as_posix()} has lines 1 to {len(content)}, not {first} to {last}; mend `lines=`."
+                f"{place.as_posix()} has lines 1 to {len(content)}, not {first} to {last}; "
+                "mend `lines=`."
             )
         content = content[first - 1 : last]
         caption += f", lines {first} to {last}"

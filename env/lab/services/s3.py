@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from lab.errors import Unavailable
 from lab.services.service import Process, Service
 
 if TYPE_CHECKING:
+    import boto3
     from botocore.client import BaseClient
     from pyarrow.fs import S3FileSystem
     from testcontainers.core.container import DockerContainer
@@ -58,15 +60,9 @@ class S3(Service):
 
     def client(self, *, secret_key: str | None = None) -> BaseClient:
         """A new boto3 client. Nothing of the user's own AWS settings gets into it."""
-        import boto3
         from botocore.config import Config
-        from botocore.session import Session
 
-        nowhere = (None, None, os.devnull, None)
-        bare = Session(
-            {"profile": (None,) * 4, "config_file": nowhere, "credentials_file": nowhere}
-        )
-        return boto3.Session(botocore_session=bare).client(
+        return self._session.client(
             "s3",
             endpoint_url=self.url,
             aws_access_key_id=self.access_key,
@@ -79,6 +75,15 @@ class S3(Service):
                 retries={"total_max_attempts": 2},
             ),
         )
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        import boto3
+        from botocore.session import Session
+
+        nowhere = (None, None, os.devnull, None)
+        own = {"profile": (None,) * 4, "config_file": nowhere, "credentials_file": nowhere}
+        return boto3.Session(botocore_session=Session(own))
 
     def arrow(self) -> S3FileSystem:
         """The store as a filesystem of PyArrow; paths are `bucket/key`."""

@@ -24,7 +24,7 @@ test: env
 	.venv/bin/python -m pytest
 
 lab: env
-	.venv/bin/jupyter lab
+	$(LAB) open
 
 ASSIGNMENT ?= 1-warehousing
 grade: env

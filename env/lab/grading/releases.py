@@ -18,8 +18,13 @@ from lab.errors import LabError
 from lab.grading.course import Course, read_source
 
 
-def make(source: NotebookNode, name: str) -> NotebookNode:
+def make(source: NotebookNode, name: str, *, db_url: str | None = None) -> NotebookNode:
     """The students' version of an author's notebook.
+
+    Args:
+        source: the author's.
+        name: of the assignment.
+        db_url: of a gradebook that is to know the assignment's cells too.
 
     Raises:
         LabError: nbgrader finds its metadata or its solution marks wanting.
@@ -28,12 +33,14 @@ def make(source: NotebookNode, name: str) -> NotebookNode:
 
     notebook = copy.deepcopy(source)
     try:
+        told = {"nbgrader": {"notebook": name, "assignment": name, "db_url": db_url}}
         for step in (
             steps.LockCells, steps.ClearSolutions, steps.ClearOutput, steps.CheckCellMetadata,
+            steps.ComputeChecksums, *([steps.SaveCells] if db_url else []),
             steps.ClearHiddenTests, steps.ClearMarkScheme, steps.ComputeChecksums,
             steps.CheckCellMetadata,
         ):  # fmt: skip
-            notebook, _ = step().preprocess(notebook, {"nbgrader": {"notebook": name}})
+            notebook, _ = step().preprocess(notebook, told)
     except Exception as error:  # nbgrader raises RuntimeError, ValidationError, ...
         raise LabError(f"{name} can't be released: {error}") from error
     ids = [c.metadata["nbgrader"]["grade_id"] for c in notebook.cells if "nbgrader" in c.metadata]

@@ -6,6 +6,7 @@ same make, because a checker reads what a stranger sent and should be able to ha
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import os
@@ -141,7 +142,7 @@ def bwrap_command(folder: Path | None, role: str = "student") -> list[str]:
     """The command line of a bubblewrap room, up to the program in it.
 
     Args:
-        folder: holds `passwd`, `group` and `files/`; None for a trial.
+        folder: holds `passwd`, `group` and `hosts`; None for a trial.
         role: whose variables it gets.
     """
     folders, links = system_folders()
@@ -169,7 +170,6 @@ def bwrap_command(folder: Path | None, role: str = "student") -> list[str]:
     if folder is not None:
         for name in ("passwd", "group", "hosts"):
             command += ["--ro-bind", str(folder / name), f"/etc/{name}"]
-        command += ["--ro-bind", str(folder / "files"), "/assignment"]
     for name, value in environment(role).items():
         command += ["--setenv", name, value]
     return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--"]
@@ -189,7 +189,6 @@ def container_command(folder: Path, name: str, limits: Limits) -> list[str]:
         command += ["--volume", f"{path}:{path}:ro"]
     for each in ("passwd", "group"):
         command += ["--volume", f"{folder / each}:/etc/{each}:ro"]
-    command += ["--volume", f"{folder / 'files'}:/assignment:ro"]
     for key, value in environment("student").items():
         command += ["--env", f"{key}={value}"]
     return [*command, IMAGE]
@@ -217,19 +216,14 @@ def make_image() -> None:
         raise LabError(f"The sandbox's image could not be made: {done.stderr.decode().strip()}")
 
 
-def furnish(folder: Path, files: dict[str, bytes]) -> None:
+def furnish(folder: Path) -> None:
     """Write what a room binds from a folder of its own."""
     folder.chmod(0o755)
     (folder / "passwd").write_text(f"nobody:x:{NOBODY}:{NOBODY}:nobody:/tmp/work:/bin/sh\n")
     (folder / "group").write_text(f"nogroup:x:{NOBODY}:\n")
     (folder / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
-    (folder / "files").mkdir()
-    for name, data in files.items():
-        path = folder / "files" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    for path in folder.rglob("*"):
-        path.chmod(0o755 if path.is_dir() else 0o644)
+    for path in folder.iterdir():
+        path.chmod(0o644)
 
 
 # --- rooms --------------------------------------------------------------------------------------
@@ -267,7 +261,7 @@ class Room:
         Raises:
             RoomFailed: it did not start.
         """
-        furnish(self.folder, self.assignment.files)
+        furnish(self.folder)
         limits = self.assignment.limits
         program = [sys.executable, "-P", "-m", "lab.grading.forkserver",
                    "once" if self.once else "serve", self.role]  # fmt: skip
@@ -292,7 +286,11 @@ class Room:
         contained = self.kind == "bwrap" or (self.kind == "container" and self.role == "student")
         told: dict[str, Any] = {
             "preload": preload, "limits": asdict(limits), "contained": contained,
-            "nested": self.kind == "bwrap" and not self.once, "files": self.files,
+            "nested": self.kind == "bwrap" and not self.once, 
+            "files": {
+                name: base64.b64encode(data).decode()
+                for name, data in self.assignment.files.items()
+            },
             "under_tmp": [str(p) for p in course_folders() if Path("/tmp") in p.parents],
         }  # fmt: skip
         if self.role == "checker":
@@ -305,13 +303,11 @@ class Room:
         if got is None or not got[0].get("ready"):
             raise RoomFailed(self.said() or "it ended without a word")
         self.failed = got[0]["failed"]
+        if contained:
+            # What is bound stays readable inside; so nothing is left when the grader is killed.
+            shutil.rmtree(self.folder)
         if self.kind == "bwrap":
             self.base_mb = weight_mb(self.pid)
-
-    @property
-    def files(self) -> str:
-        inside = self.kind == "bwrap" or (self.kind == "container" and self.role == "student")
-        return "/assignment" if inside else str(self.folder / "files")
 
     def said(self) -> str:
         self.log.seek(0)

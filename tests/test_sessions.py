@@ -149,7 +149,7 @@ def gone(left: Callable[[], list[str]], seconds: float = 10) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("end", ["SIGKILL", "SIGTERM", "its end"])
+@pytest.mark.parametrize("end", ["SIGKILL", "SIGKILL to all its children", "SIGTERM", "its end"])
 def test_nothing_is_left_of_a_python_however_it_ends(
     hold: Callable[..., Holder], way: str, end: str
 ) -> None:
@@ -160,6 +160,11 @@ def test_nothing_is_left_of_a_python_however_it_ends(
     assert len(holder.processes()) >= (4 if way == "process" else 1)
     if end == "its end" or os.name != "posix":
         holder.popen.communicate()
+    elif "children" in end:
+        # As `lab run` does to a notebook at its time limit.
+        parent = psutil.Process(holder.popen.pid)
+        for process in [parent, *parent.children(recursive=True)]:
+            process.kill()
     else:
         holder.popen.send_signal(getattr(signal, end))
     holder.popen.wait()

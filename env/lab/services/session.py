@@ -59,6 +59,9 @@ class Session:
             cwd=tempfile.gettempdir(),
             **detached,
         )
+        if os.name == "posix":
+            # It has detached itself by a fork; what we started ends at once.
+            self._guard.wait()
         # What the process starts from here on carries the mark, dbt or a helper script included.
         os.environ[guard.MARK] = self.id
 
@@ -123,7 +126,8 @@ class Session:
             self.give_port(port)
         self._guard.stdin.close()
         deadline = time.monotonic() + 10
-        while self._guard.poll() is None and time.monotonic() < deadline:
+        # The folder is the last thing that the guard removes.
+        while self.folder.exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         shutil.rmtree(self.folder, ignore_errors=True)
         os.environ.pop(guard.MARK, None)

@@ -92,7 +92,7 @@ def times(report: dict[str, Any], lessons: list[Path]) -> str:
         rows = [_row(page, runs.get(page.as_posix())) for page in lessons]
         lines += _table("Notebooks and how they ran", head, rows)
     if machine := report.get("machine"):
-        rows = [[key.replace("_", " "), str(value)] for key, value in machine.items()]
+        rows = [[key.replace("_gb", ", GB"), str(value)] for key, value in machine.items()]
         lines += ["## Machine", "", *_table("The machine", ["What", "Which"], rows)]
     if versions := report.get("versions"):
         rows = [[key, str(value)] for key, value in versions.items()]

@@ -76,7 +76,7 @@ def _svg(source: str, scheme: str) -> str:
     # On a narrow screen a diagram is scrolled, not shrunk until its letters can't be read.
     svg = re.sub(
         r'style="max-width: ([\d.]+px);',
-        r'style="max-width: \1; min-width: min(\1, 34rem);',
+        r'style="max-width: \1; min-width: min(\1, 44rem);',
         svg,
         count=1,
     )

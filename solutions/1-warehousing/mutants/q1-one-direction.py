@@ -1,0 +1,15 @@
+# answer: q1-refunds
+# loses: q1-two-columns
+# why: Says that other needs a note, and not that a note needs other.
+ddl = """
+create table refunds (
+    refund_id  bigint primary key,
+    order_id   bigint not null references orders (order_id),
+    charged    numeric(12, 2) not null check (charged > 0),
+    amount     numeric(12, 2) not null check (amount > 0),
+    reason     text not null check (reason in ('damaged', 'late', 'other')),
+    note       text,
+    check (amount <= charged),
+    check (reason <> 'other' or note is not null)
+)
+"""

@@ -1,0 +1,9 @@
+# answer: q2-add-price
+# loses: q2-gives-up
+# why: Returns after the last attempt as if all were well.
+def add_price(read, swap, price):
+    for attempt in range(1, 6):
+        total, version = read()
+        if swap(total + price, version) == 1:
+            break
+    return attempt

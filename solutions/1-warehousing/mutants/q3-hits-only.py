@@ -1,0 +1,19 @@
+# answer: q3-candidates
+# loses: q3-order
+# why: Counts the pages found in memory only.
+def candidates(plan):
+    def all_steps(step):
+        yield step
+        for below in step.get("Plans", []):
+            yield from all_steps(below)
+
+    def pages(step):
+        return step["Shared Hit Blocks"]
+
+    def wasteful(step):
+        removed = step.get("Rows Removed by Filter", 0)
+        looked_at = removed + step["Actual Rows"]
+        return step["Node Type"] == "Seq Scan" and pages(step) >= 100 and removed >= 0.95 * looked_at > 0
+
+    found = [step for step in all_steps(plan) if wasteful(step)]
+    return [step["Relation Name"] for step in sorted(found, key=pages, reverse=True)]

@@ -27,9 +27,11 @@ class Redpanda(Service):
     that a lesson can watch it.
 
     Where the jars can't be had, and on Windows, which Kafka's brokers don't support, the process is
-    `noida-db`: groups, offsets and transactions, but a consumer that dies without leaving keeps its
-    partitions until the broker restarts. Then `can_lose_members` is False, and a cell that kills a
-    consumer should be skipped with `why`, which says so. `kind` says which broker this is.
+    `noida-db`: groups, offsets, compaction, transactions; but a consumer that dies without leaving
+    keeps its partitions until the broker restarts, a reader that waits at an open transaction never
+    gets what that commits, and a crash costs the last seconds. Then `can_lose_members` is False,
+    and a cell that kills a consumer or the broker should be skipped with `why`, which says so.
+    `kind` says which broker this is.
 
     >>> with Redpanda() as broker:
     ...     producer = broker.producer()

@@ -25,7 +25,7 @@ from lab import book_pages, paths
 from lab.console import say
 from lab.errors import LabError
 
-# What draws the pages: if one of these changes, every page is drawn anew.
+# Tools that draw the pages.
 _TOOLS = ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb", "mermaidx", "plotly")
 TIMES = "book/execution-times"
 
@@ -44,13 +44,15 @@ def build(root: Path = paths.ROOT) -> bool:
     html, stamp = work / "html", work / "book.json"
     started = time.monotonic()
     pages = stage(root, work / "source")
-    tools = _hash([Path(__file__).parent], "book*.py", "book_static/*") + _versions()
-    now = {"tools": tools, "source": _hash([work / "source"], "**/*")}
+    # What shows on every page. If it changes, the book is built from nothing, without what is gone.
+    frame = _hash([Path(__file__).parent], "book*.py", "book_static/*") + _hash([root], "_*.yml")
+    now = {"frame": frame + _versions(), "source": _hash([work / "source"], "**/*")}
     last = _read(stamp)
     if now == last and (html / "index.html").exists():
         say(f"The book is up to date: {_show(html / 'index.html')}")
         return False
-    if now["tools"] != last.get("tools"):
+    # Also after a failure: Sphinx warns of a page only when it reads it.
+    if now["frame"] != last.get("frame"):
         shutil.rmtree(work / "sphinx", ignore_errors=True)
     stamp.unlink(missing_ok=True)
     _sphinx(work / "source", work / "sphinx")
@@ -192,8 +194,6 @@ def _sphinx(source: Path, target: Path) -> None:
     ]
     if done.returncode == 0 and not warnings:
         return
-    # Sphinx warns of a page only when it reads it: without its memory, the next build warns again.
-    shutil.rmtree(target / "_build" / ".doctrees", ignore_errors=True)
     said = [line.replace(f"{source}/", "") for line in warnings] or (
         done.stdout + plain
     ).splitlines()[-25:]

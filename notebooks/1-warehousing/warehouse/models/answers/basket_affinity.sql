@@ -4,7 +4,7 @@ with baskets as (
         products.product_category as category
     from {{ ref('fct_order_lines') }} as lines
     inner join {{ ref('dim_product') }} as products on lines.product_id = products.product_id
-    where products.is_listed and not products.is_fuel and products.product_category <> '(none)'
+    where not products.is_fuel and products.product_category not in ('(not listed)', '(unknown)')
 ),
 
 orders as (

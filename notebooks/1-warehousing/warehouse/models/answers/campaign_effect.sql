@@ -47,8 +47,8 @@ groups as (
 sizes as (
     select
         campaign_id,
-        sum(is_recipient) as recipients,
-        sum(1 - is_recipient) as others
+        cast(sum(is_recipient) as integer) as recipients,
+        cast(sum(1 - is_recipient) as integer) as others
     from groups
     group by campaign_id
 ),

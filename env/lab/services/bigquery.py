@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,13 +19,13 @@ if TYPE_CHECKING:
 class BigQuery(Service):
     """An emulator of BigQuery: bqemulator, which translates GoogleSQL to DuckDB.
 
-    Real: the client library, load and query jobs, DDL with partitions and clusters, MERGE, nested and
-    repeated columns, scripts, INFORMATION_SCHEMA, dbt. Not real: partitions and clusters are recorded
-    but prune nothing, bytes processed and billed are 0, there are no slots and no quotas, nobody is
-    checked, and a crash loses all.
+    Real: the client library, load and query jobs, DDL with partitions, MERGE, nested and repeated
+    columns, scripts, INFORMATION_SCHEMA, dbt. Not real: partitions prune nothing and no filter on
+    them is demanded, clusters are forgotten, bytes processed and billed are 0 and never limited, there
+    are no slots and no INFORMATION_SCHEMA.JOBS, nobody is checked, and a crash loses all.
 
     >>> with BigQuery() as bq:
-    ...     list(bq.client().query_and_wait("select 1 as one"))
+    ...     bq.client().query_and_wait("select 1 as one").to_dataframe()
     """
 
     title = "BigQuery (bqemulator)"
@@ -51,11 +50,17 @@ class BigQuery(Service):
         # The client sends a load's bytes as */*, which the emulator answers with 400; BigQuery
         # itself takes either.
         bigquery.client._GENERIC_CONTENT_TYPE = "application/octet-stream"
-        return bigquery.Client(
+        client = bigquery.Client(
             project=self.project,
             credentials=AnonymousCredentials(),
             client_options={"api_endpoint": self.url},
+            # Naming the usual priority makes the client insert a job for `query_and_wait` too: the
+            # emulator answers its short form with 200 and no rows where a query failed.
+            default_query_job_config=bigquery.QueryJobConfig(priority="INTERACTIVE"),
         )
+        # Long results would be asked for at Google's own storage API.
+        client._ensure_bqstorage_client = lambda *_, **__: None
+        return client
 
     @property
     def dbt_output(self) -> dict[str, Any]:
@@ -73,7 +78,8 @@ class BigQuery(Service):
         }
 
     def check(self) -> None:
-        list(self.client().query_and_wait("select 1", retry=None, job_retry=None, api_timeout=2))
+        job = self.client().query("select 1", retry=None, job_retry=None, timeout=2)
+        list(job.result(retry=None, job_retry=None, timeout=2))
 
     def container(self, image: str) -> DockerContainer:
         from testcontainers.core.container import DockerContainer

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from lab import paths
 from lab.console import err, out, say
-from lab.errors import LabError
+from lab.errors import LabError, Unavailable
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -155,7 +155,7 @@ def patient() -> DockerClient:
 
 def _require_engine() -> None:
     if reason := engine():
-        raise LabError(f"Docker: {reason}.")
+        raise Unavailable(f"Docker: {reason}.")
 
 
 def _find(reference: str) -> LocalImage | None:
@@ -167,7 +167,7 @@ def _find(reference: str) -> LocalImage | None:
     except docker.errors.ImageNotFound:
         return None
     except (docker.errors.APIError, requests.RequestException) as error:
-        raise LabError(
+        raise Unavailable(
             f"Docker: the engine could not look for {reference} ({_short(error)}); restart it, or set "
             "LAB_SERVICES=processes."
         ) from error
@@ -201,14 +201,14 @@ def obtain(name: str) -> Chosen:
     """An image for a service: the official one if it is here, the stand-in if that is, else pulled.
 
     Raises:
-        LabError: if no engine can be used, or the image is not here and cannot be pulled.
+        Unavailable: if no engine can be used, or the image is not here and cannot be pulled.
     """
     image = manifest()[name]
     _require_engine()
     if found := _here(image):
         return found[0]
     if not image.official:
-        raise LabError(
+        raise Unavailable(
             f"image {name}: it has not been built here yet and none is published under a plain name; "
             f"build it with `lab images build {name}`."
         )
@@ -289,8 +289,8 @@ def _why_not_pulled(text: str) -> str:
     return "the engine refused: " + text.split(": ")[-1].strip()[:120]
 
 
-def _not_pulled(image: Image, reason: str) -> LabError:
-    return LabError(
+def _not_pulled(image: Image, reason: str) -> Unavailable:
+    return Unavailable(
         f"image {image.name}: {image.official} is not here and cannot be pulled, {reason}; "
         f"`lab images build {image.name}` builds a stand-in."
     )
@@ -318,11 +318,19 @@ def _remembered() -> str:
 
 
 def build(names: list[str]) -> None:
-    """Build stand-ins (`lab images build`); those whose ingredients did not change are left alone."""
+    """Build stand-ins (`lab images build`); those whose ingredients did not change are left alone.
+
+    Without names: where the official image is here, no stand-in is built.
+    """
     from lab import standins
 
     images = select(names)
     _require_engine()
+    if not names:
+        there = [image for image in images if image.official and _find(image.official)]
+        for image in there:
+            say(f"{image.name}: {image.official} is here, it needs no stand-in")
+        images = [image for image in images if image not in there]
     standins.build(images)
 
 

@@ -18,7 +18,7 @@ from warehouse import lake
 
 # Lines as the source has them, on the shop's own days; money in cents that can be summed.
 RAW = """
-create view line as
+create table line as
 select
     household_id as customer_id,
     basket_id as order_id,
@@ -29,7 +29,7 @@ select
 from read_parquet($transactions)
 where month between $first and $last;
 
-create view basket as
+create table basket as
 select order_id, any_value(customer_id) as customer_id, any_value(day) as day, any_value(month) as month,
     sum(amount) as amount,
 from line
@@ -58,16 +58,17 @@ RIGHT = {
             select customer_id, min(month) as cohort_month from buyer group by customer_id
         ),
         size as (select cohort_month, count(*) as cohort_customers from cohort group by cohort_month),
-        cell as (
-            select cohort_month, cohort_customers, month,
-                date_diff('month', cohort_month, month) as age_months,
-            from size, (select distinct month from buyer) where month >= cohort_month
+        active as (
+            select cohort_month, month, count(*) as customers
+            from buyer join cohort using (customer_id) group by cohort_month, month
         )
-        select cohort_month, age_months, cohort_customers,
-            (select count(*) from buyer join cohort using (customer_id)
-             where cohort.cohort_month = cell.cohort_month and buyer.month = cell.month) as active_customers,
+        select cohort_month, date_diff('month', cohort_month, months.month) as age_months,
+            cohort_customers,
+            coalesce(active.customers, 0) as active_customers,
             active_customers / cohort_customers as retention,
-        from cell order by cohort_month, age_months""",
+        from size join (select distinct month from buyer) as months on months.month >= cohort_month
+        left join active using (cohort_month, month)
+        order by cohort_month, age_months""",
     "basket_affinity": """
         with item as (
             select distinct order_id, product_category as category
@@ -112,9 +113,8 @@ RIGHT = {
             select campaign_id, campaign_type, starts_on, got_it, customer_id,
                 coalesce(sum(amount) filter (day < starts_on), 0) as before,
                 coalesce(sum(amount) filter (day >= starts_on), 0) as during,
-            from household left join basket
-                using (customer_id)
-            where day is null or day between starts_on - 28 and starts_on + 27
+            from household join basket using (customer_id)
+            where day between starts_on - 28 and starts_on + 27
             group by all
         ),
         size as (

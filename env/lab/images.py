@@ -1,7 +1,7 @@
 """Container images: what is pinned, what is here, and how to get the rest.
 
-`env/images/images.toml` pins one official image a service. Where no image registry can be reached, a
-stand-in of the same behaviour is built from `env/images/NAME` (see `lab.standins`).
+`env/images/images.toml` pins one official image a service. Where no image registry can be reached,
+a stand-in of the same behaviour is built from `env/images/NAME` (see `lab.standins`).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import re
 import time
 import tomllib
 from collections.abc import Iterable
@@ -102,8 +103,8 @@ def select(names: Iterable[str]) -> list[Image]:
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
-            there = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}."
-            raise LabError(f"images: none is called {name!r}; {there}")
+            hint = f"did you mean {' or '.join(near)}" if near else f"there are {', '.join(known)}"
+            raise LabError(f"images: none is called {name!r}; {hint}.")
     return [known[name] for name in names] or list(known.values())
 
 
@@ -121,11 +122,11 @@ def engine() -> str | None:
         client.ping()
         client.info()
     except docker.errors.APIError as error:
-        return f"a Docker engine answers but cannot work ({_short(error)}); restart it, or see its log"
+        return f"a Docker engine answers but cannot work ({_short(error)}); see its log"
     except (docker.errors.DockerException, requests.RequestException, OSError, ValueError) as error:
         where = os.environ.get("DOCKER_HOST")
         if where:
-            return f"no Docker engine answers at DOCKER_HOST={where}; start it, or unset DOCKER_HOST"
+            return f"no Docker engine answers at DOCKER_HOST={where}; start it, or unset that"
         if "permission denied" in str(error).lower():
             return "this user may not talk to the Docker engine; add it to the group docker"
         return "no Docker engine answers; start one, or set LAB_SERVICES=processes"
@@ -137,7 +138,7 @@ def _client() -> DockerClient:
     import docker
     from docker.context import ContextAPI
 
-    # The command `docker` follows its context (Docker Desktop, Colima); the libraries here follow the variable.
+    # The command `docker` follows its context (Docker Desktop, Colima), the libraries the variable.
     if "DOCKER_HOST" not in os.environ:
         context = ContextAPI.get_current_context()
         if context is not None and context.Name != "default" and context.Host:
@@ -168,8 +169,8 @@ def _find(reference: str) -> LocalImage | None:
         return None
     except (docker.errors.APIError, requests.RequestException) as error:
         raise Unavailable(
-            f"Docker: the engine could not look for {reference} ({_short(error)}); restart it, or set "
-            "LAB_SERVICES=processes."
+            f"Docker: the engine could not look for {reference} ({_short(error)}); restart it, "
+            "or set LAB_SERVICES=processes."
         ) from error
 
 
@@ -209,8 +210,8 @@ def obtain(name: str) -> Chosen:
         return found[0]
     if not image.official:
         raise Unavailable(
-            f"image {name}: it has not been built here yet and none is published under a plain name; "
-            f"build it with `lab images build {name}`."
+            f"image {name}: it has not been built here yet and {image.why_none}; build it with "
+            f"`lab images build {name}`."
         )
     if reason := _remembered():
         raise _not_pulled(image, reason)
@@ -227,7 +228,7 @@ def pull(names: list[str]) -> None:
     _require_engine()
     for image in images:
         if not image.official:
-            say(f"{image.name}: nothing to pull, {image.why_none}; `lab images build {image.name}` makes it")
+            say(f"{image.name}: {image.why_none}; `lab images build {image.name}` makes it")
         elif _find(image.official):
             say(f"{image.name}: {image.official} is here")
         else:
@@ -242,7 +243,7 @@ def _pull(image: Image) -> None:
     say(f"{image.name}: pulling {image.official}")
     try:
         _follow(patient().api.pull(image.pinned, stream=True, decode=True), image.official)
-        patient().images.get(image.pinned).tag(image.official)
+        patient().images.get(image.pinned).tag(*image.official.split(":"))
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         reason = _why_not_pulled(str(error))
         if "registry" in reason:
@@ -274,17 +275,17 @@ def _why_not_pulled(text: str) -> str:
     """A registry's or engine's answer in plain words, without the names of hosts."""
     text = text.lower()
     known = {
-        ("toomanyrequests", "rate limit"): "the image registry has had too many requests from here",
-        ("manifest unknown", "manifest for", "not found: manifest"): "there is no such tag any more",
-        ("denied", "unauthorized", "repository does not exist"): "the registry does not know it",
-        ("no space left",): "no space is left on the disk of the Docker engine",
-        ("x509", "certificate"): "the certificate of the image registry is not trusted here",
-        ("lookup", "dial", "no such host", "timeout", "timed out", "refused", "unreachable", "eof", "reset"): (
+        "toomanyrequests|rate limit": "the image registry has had too many requests from here",
+        "manifest (unknown|for)": "there is no such tag any more",
+        "denied|unauthorized|does not exist": "it is not known where images are published",
+        "no space left": "no space is left on the disk of the Docker engine",
+        "x509|certificate": "the certificate of the image registry is not trusted here",
+        "lookup|dial|time.?out|timed out|refused|unreachable|eof|reset": (
             "no image registry can be reached"
         ),
     }
     for signs, words in known.items():
-        if any(sign in text for sign in signs):
+        if re.search(signs, text):
             return words
     return "the engine refused: " + text.split(": ")[-1].strip()[:120]
 

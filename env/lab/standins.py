@@ -1,9 +1,9 @@
 """Stand-ins: images built on this machine, for where no image registry can be reached.
 
 The ingredients are the course's own: wheels at the versions of the environment's lock and checked
-against its hashes, locked jars, locked npm packages, and a Debian base. They are fetched out here, so a
-build needs no network. What an image was built from is one hash in its label, so a second build does
-nothing until an ingredient changes.
+against its hashes, locked jars, locked npm packages, and a Debian base. They are fetched out here,
+so a build needs no network. What an image was built from is one hash in its label, so a second
+build does nothing until an ingredient changes.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ BASE_COMMAND = [
     SUITE,
     "-",
 ]
+LOCK = paths.ENV / "requirements.lock"
 PLATFORMS = {"amd64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 
 
@@ -81,7 +82,8 @@ def content(image: Image) -> str:
     digest = hashlib.sha256(" ".join([*BASE_COMMAND, PULLED_BASE]).encode())
     for file in sorted(image.folder.rglob("*")):
         if file.is_file():
-            digest.update(f"{file.relative_to(image.folder).as_posix()}\n".encode() + file.read_bytes())
+            digest.update(file.relative_to(image.folder).as_posix().encode() + b"\n")
+            digest.update(file.read_bytes())
     digest.update("\n".join(_pins(image.wheels)).encode())
     for lock in _locks(image):
         digest.update(lock.read_bytes())
@@ -94,7 +96,8 @@ def _locks(image: Image) -> list[Path]:
 
 
 def _pins(wheels: Iterable[str]) -> list[str]:
-    """`name==version` of these wheels and of all that they need, as installed in this environment."""
+    """`name==version` of these wheels and all that they need, as locked for the image's Python."""
+    locked = _locked()
     pins: dict[str, str] = {}
     seen: set[str] = set()
     waiting = [Requirement(wheel) for wheel in wheels]
@@ -103,20 +106,52 @@ def _pins(wheels: Iterable[str]) -> list[str]:
         if str(requirement) in seen:
             continue
         seen.add(str(requirement))
-        try:
-            found = metadata.distribution(requirement.name)
-        except metadata.PackageNotFoundError:
+        name = canonicalize_name(requirement.name)
+        version, requires = _installed(name)
+        if name not in locked and not version:
             raise LabError(
-                f"images: the package {requirement.name} is not in this environment; install it anew with `make`."
-            ) from None
-        pins[canonicalize_name(requirement.name)] = found.version
-        for line in found.requires or []:
+                f"images: the package {name} is not in this environment; `make env` puts it there."
+            )
+        pins[name] = locked.get(name, version)
+        for line in requires:
             need = Requirement(line)
             extras = ["", *requirement.extras]
-            if need.marker is None or any(need.marker.evaluate({"extra": extra}) for extra in extras):
+            if any(_applies(need, extra) for extra in extras):
                 need.marker = None
                 waiting.append(need)
     return [f"{name}=={version}" for name, version in sorted(pins.items())]
+
+
+def _installed(name: str) -> tuple[str, list[str]]:
+    """A package's version and needs; nothing for one that only the image's Python asks for."""
+    try:
+        found = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return "", []
+    return found.version, found.requires or []
+
+
+def _locked() -> dict[str, str]:
+    """The lock's versions; where it has several of a package, that of the image's Python."""
+    text = LOCK.read_text(encoding="utf-8") if LOCK.exists() else ""
+    needs = [Requirement(line.rstrip(" \\")) for line in text.splitlines() if line[:1].isalnum()]
+    return {
+        canonicalize_name(need.name): str(need.specifier).removeprefix("==")
+        for need in needs
+        if _applies(need)
+    }
+
+
+def _applies(need: Requirement, extra: str = "") -> bool:
+    inside = {
+        "extra": extra,
+        "os_name": "posix",
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "python_version": PYTHON,
+        "python_full_version": f"{PYTHON}.2",
+    }
+    return need.marker is None or need.marker.evaluate(inside)
 
 
 def _get(client: DockerClient, reference: str) -> LocalImage | None:
@@ -158,19 +193,22 @@ def _base(client: DockerClient) -> str:
 
 def _make_base(client: DockerClient, recipe: str) -> None:
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="lab-base-") as scratch, err.status("base: fetching Debian packages"):
+    fetching = err.status("base: fetching Debian packages")
+    with tempfile.TemporaryDirectory(prefix="lab-base-") as scratch, fetching:
         archive = Path(scratch) / "base.tar"
         with archive.open("wb") as tar:
-            done = subprocess.run(BASE_COMMAND, stdout=tar, stderr=subprocess.PIPE, text=True, check=False)
+            done = subprocess.run(
+                BASE_COMMAND, stdout=tar, stderr=subprocess.PIPE, text=True, check=False
+            )
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no word"])[-1]
             raise LabError(f"images: mmdebstrap could not make the Debian base: {last}")
         name, tag = BASE.split(":")
-        client.api.import_image_from_file(
-            str(archive), name, tag, changes=[f"LABEL {STANDIN}=true {CONTENT}={recipe}", f"ENV LANG=C.UTF-8 PATH={PATH}"]
-        )
+        changes = [f"LABEL {STANDIN}=true {CONTENT}={recipe}", f"ENV LANG=C.UTF-8 PATH={PATH}"]
+        client.api.import_image_from_file(str(archive), name, tag, changes=changes)
     size = client.images.get(BASE).attrs["Size"] / 1e6
-    say(f"base: Debian {SUITE} from its packages ({size:.0f} MB, {time.monotonic() - started:.1f} s)")
+    seconds = time.monotonic() - started
+    say(f"base: Debian {SUITE} from its packages ({size:.0f} MB, {seconds:.1f} s)")
 
 
 # --- one image
@@ -201,7 +239,9 @@ def _build(client: DockerClient, image: Image, base: str) -> LocalImage:
                     raise DockerException(event["error"])
         except (DockerException, OSError) as error:
             tail = "\n  ".join("".join(log).strip().splitlines()[-8:])
-            raise LabError(f"images: building {image.name} failed: {error}\nIts log ends:\n  {tail}") from error
+            raise LabError(
+                f"images: building {image.name} failed: {error}\nIts log ends:\n  {tail}"
+            ) from error
     built = client.images.get(image.local)
     if before is not None and before.id != built.id:
         _discard(client, before)
@@ -237,12 +277,12 @@ def _fetch(image: Image, context: Path, machine: str) -> None:
 def _fetch_wheels(image: Image, target: Path, machine: str) -> None:
     if machine not in PLATFORMS:
         raise LabError(f"images: there are no wheels for the engine's processor {machine}.")
-    command = [_uv(), "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--no-config"]
-    command += ["--target", str(target), "--python-version", PYTHON, "--python-platform", PLATFORMS[machine]]
-    # The lock's hashes are checked where it lists them.
-    lock = paths.ENV / "requirements.lock"
-    if lock.exists():
-        command += ["--constraint", str(lock)]
+    command = [_uv(), "pip", "install", "--quiet", "--no-config", "--target", str(target)]
+    command += ["--no-deps", "--only-binary", ":all:"]
+    command += ["--python-version", PYTHON, "--python-platform", PLATFORMS[machine]]
+    # It brings the hashes; uv checks what it brings.
+    if LOCK.exists():
+        command += ["--constraint", str(LOCK)]
     command += _pins(image.wheels)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -255,5 +295,5 @@ def _uv() -> str:
     beside = Path(sys.executable).parent
     found = shutil.which("uv", path=str(beside)) or shutil.which("uv")
     if not found:
-        raise LabError("images: uv is neither in this environment nor on the path; `make` puts it there.")
+        raise LabError("images: uv is not in this environment; `make env` puts it there.")
     return found

@@ -21,6 +21,9 @@ images_app = typer.Typer(no_args_is_help=True, help="The container images that s
 app.add_typer(images_app, name="images")
 
 Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="How many at once. [default: cores]")]
+Unsafe = Annotated[
+    bool, typer.Option("--unsafe", help="Without a sandbox, run students' code as you.")
+]
 Assignments = Annotated[list[str] | None, typer.Argument(help="Names of assignments; all when none is named.")]
 ImageNames = Annotated[list[str] | None, typer.Argument(help="Names from `lab images list`; all when none is named.")]
 Paths = Annotated[list[Path] | None, typer.Argument(help="Notebooks or folders; all when none is named.")]
@@ -143,19 +146,33 @@ def grade(
     jobs: Jobs = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to grade on.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write the results as JSON to this file.")] = None,
+    afresh: Annotated[
+        bool, typer.Option("--afresh", help="Grade again what was graded and has not changed.")
+    ] = False,
+    unsafe: Unsafe = False,
 ) -> None:
     """Grade all submissions of an assignment; none can stop the batch."""
     from lab.grading import grade
 
-    raise typer.Exit(grade(assignment, submitted=submitted, jobs=jobs, scheduler=scheduler, report=report))
+    raise typer.Exit(
+        grade(
+            assignment,
+            submitted=submitted,
+            jobs=jobs,
+            scheduler=scheduler,
+            report=report,
+            afresh=afresh,
+            unsafe=unsafe,
+        )
+    )
 
 
 @app.command()
-def mutants(assignments: Assignments = None, jobs: Jobs = None) -> None:
+def mutants(assignments: Assignments = None, jobs: Jobs = None, unsafe: Unsafe = False) -> None:
     """Prove the tests: solution full, release nothing, each mutant loses just its points."""
     from lab.grading import mutants
 
-    raise typer.Exit(mutants(assignments or [], jobs=jobs))
+    raise typer.Exit(mutants(assignments or [], jobs=jobs, unsafe=unsafe))
 
 
 def main() -> None:

@@ -114,7 +114,7 @@ class Names(dict[str, Any]):
             try:
                 self.fetched[name] = self.line.ask("get", name=name)
             except CannotCross as error:
-                raise CannotCross(f"`{name}` can't be checked: {error}") from None
+                raise CannotCross(f"`{name}`: {error}") from None
         return self.fetched[name]
 
 
@@ -164,7 +164,7 @@ def explain(error: BaseException) -> str:
     if isinstance(error, AssertionError):
         text = str(error) or "a check failed (it has no message)"
     elif isinstance(error, CannotCross):
-        text = str(error)
+        text = f"the answer can't be checked: {error}"
     elif isinstance(error, Gone):
         text = f"not checked: the notebook's process is gone ({error})"
     else:

@@ -237,11 +237,20 @@ def _seccomp() -> None:
     _call(_libc().prctl(PR_SET_SECCOMP, 2, header, 0, 0), "seccomp")
 
 
+def data_size() -> int:
+    """Bytes of data that this process has already, as RLIMIT_DATA counts them."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmData:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
 def take_limits(limits: dict[str, Any]) -> None:
     """What one process may use; the room's owner watches their sum."""
     import resource
 
-    memory = limits["memory_mb"] * 2**20
+    memory = limits["memory_mb"] * 2**20 + data_size()
     cpu = int(limits["total_seconds"]) + 1
     wishes = {
         "RLIMIT_DATA": memory, "RLIMIT_AS": max(4 * memory, 8 * 2**30), "RLIMIT_CPU": cpu,

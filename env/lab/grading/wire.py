@@ -653,7 +653,7 @@ class Peer:
                 _checked(head.get("n") == number, "an answer to a question that was not asked")
                 return self.opened(head, body)
         except (Gone, Hostile, OSError, MemoryError, RecursionError) as error:
-            gone = error if isinstance(error, Gone) else Gone(str(error) or "it broke the line")
+            gone = error if isinstance(error, Gone) else Gone(str(error) or type(error).__name__)
             self.gone = gone
             self.close()
             raise self.gone from error

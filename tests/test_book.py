@@ -46,6 +46,7 @@ def ran(tmp_path_factory):
     )
     (root / "book/index.md").write_text(
         "# A course\n\nGo to [the lesson](../notebooks/1-phase/1-lesson.ipynb).\n\n"
+        "It costs $4.50 each, or $19 for five, which is less than $x^2$.\n\n"
         f"```{{glossary}}\nlost update\n  One is lost.\n```\n\n{MERMAID}\n"
     )
     new = nbformat.v4
@@ -220,6 +221,14 @@ def test_plotly_is_served_once_and_only_where_there_is_a_figure(small):
     assert len(list((small / "_build/html").rglob("plotly*.js"))) == 1
 
 
+def test_money_is_no_mathematics_and_mathematics_comes_with_the_book(small):
+    soup = page(small, "book/index.html")
+    assert [math.get_text() for math in soup.select(".math")] == [r"\(x^2\)"]
+    assert "It costs $4.50 each, or $19 for five" in soup.get_text()
+    script = soup.find("script", src=re.compile("mathjax"))["src"]
+    assert (small / "_build/html/book" / script.split("?")[0]).exists()
+
+
 def test_an_exercise_is_shown_as_released_with_a_word_on_how_to_do_it(small):
     text = page(small, "exercises/1-phase/1-phase.html").get_text()
     assert "How to do this exercise" in text
@@ -320,6 +329,16 @@ def test_every_page_of_the_contents_is_in_the_book(html):
 def test_every_lesson_and_exercise_is_in_the_contents():
     files = [*paths.NOTEBOOKS.glob("*/*.ipynb"), *paths.EXERCISES.glob("*/*.ipynb")]
     assert {file.relative_to(paths.ROOT) for file in files} <= set(book.contents(paths.ROOT))
+
+
+def test_money_in_notebooks_is_escaped_for_jupyterlab():
+    wrong = []
+    for file in [*paths.NOTEBOOKS.glob("*/*.ipynb"), *paths.EXERCISES.glob("*/*.ipynb")]:
+        for cell in nbformat.read(file, as_version=4).cells:
+            prose = re.sub(r"(`+).*?\1", "", cell.source, flags=re.DOTALL)
+            if cell.cell_type == "markdown" and re.search(r"(?<!\\)\$\d", prose):
+                wrong.append(f"{file.name}, cell {cell['id']}")
+    assert wrong == [], "write \\$4: JupyterLab takes a pair of bare dollar signs for mathematics"
 
 
 def test_internal_links_and_anchors_resolve(html, soups):

@@ -30,7 +30,7 @@ def google(store: GCS) -> GcsFileSystem:
 
 
 def microsoft(store: AzureBlob) -> AzureFileSystem:
-    """Azure Blob Storage; a bucket is called a container there. At Azure, leave out `*_storage_*`."""
+    """Azure Blob Storage; its buckets are called containers. At Azure, leave out `*_storage_*`."""
     host = f"127.0.0.1:{store.port['http']}"
     return AzureFileSystem(
         account_name=store.account,

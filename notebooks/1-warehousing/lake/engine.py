@@ -17,7 +17,7 @@ EXTENSIONS = ("httpfs", "avro", "iceberg")
 
 
 def connect(store: S3) -> duckdb.DuckDBPyConnection:
-    """A connection that reads and writes `s3://`, with the shop's order lines as the view `lines`."""
+    """A connection that reads and writes `s3://`, with the shop's order lines as a view `lines`."""
     db = duckdb.connect()
     for name in EXTENSIONS:
         db.load_extension(str(_extension(name)))

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 import uuid
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from lab.errors import LabError
 from lab.services import S3
+from lab.services.session import Session
 from lake import clouds, engine
 from lake.meter import Meter
 
@@ -42,7 +43,9 @@ def delta(store: S3, rows: pa.Table, day: str, table: str = DELTA) -> None:
     from deltalake import write_deltalake
 
     replaced = f"day = '{day}'"
-    write_deltalake(table, rows, mode="overwrite", predicate=replaced, storage_options=store.storage_options)
+    write_deltalake(
+        table, rows, mode="overwrite", predicate=replaced, storage_options=store.storage_options
+    )
 
 
 def iceberg(store: S3, rows: pa.Table, day: str, catalog: str) -> None:
@@ -54,12 +57,19 @@ def iceberg(store: S3, rows: pa.Table, day: str, catalog: str) -> None:
         table.overwrite(rows, overwrite_filter=f"day = '{day}'")
 
 
+def new_catalog_file() -> str:
+    """Where an Iceberg catalogue may keep its pointers; gone when this Python process is."""
+    return (Session.current().make_folder("catalog") / "catalog.db").as_posix()
+
+
 def open_catalog(store: S3, file: str) -> Catalog:
     """An Iceberg catalogue in a SQLite file: enough for one machine."""
     from pyiceberg.catalog.sql import SqlCatalog
 
-    place = f"sqlite:///{Path(file).as_posix()}"
-    return SqlCatalog("shop", uri=place, warehouse="s3://lake/iceberg", **store.iceberg_options)
+    # It says each time that it tries again, and how many milliseconds it waits.
+    logging.getLogger("pyiceberg").setLevel(logging.ERROR)
+    settings = {"uri": f"sqlite:///{file}", "warehouse": "s3://lake/iceberg"}
+    return SqlCatalog("shop", **settings, **store.iceberg_options)
 
 
 # Each imports its own format only: a process that is about to be killed should start quickly.

@@ -1,7 +1,8 @@
-"""A meter in front of an object store: it passes every request on, notes it, and can hold one back.
+"""A meter in front of an object store: it notes every request, passes it on, or holds it back.
 
-It runs as a process of its own (`python meter.py PORT`), because some engines keep Python's lock while
-they wait for the store. It is told what to do, and answers, in lines of JSON; it ends with its parent.
+It runs as a process of its own (`python meter.py PORT`), because some engines keep Python's lock
+while they wait for the store. It is told what to do, and answers, in lines of JSON; it ends with
+its parent.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import sys
 import threading
 from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from lab.errors import LabError
-from lab.services import S3
+
+if TYPE_CHECKING:
+    from lab.services import S3
 
 # They concern one connection only, and each side of the meter has its own.
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "expect", "content-length"}
@@ -26,7 +29,7 @@ HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "expect", "conten
 
 @dataclass
 class Request:
-    """One request as the store saw it; `sent` and `received` are bytes of bodies, seen by the client."""
+    """One request and its answer; `sent` and `received` are bytes of the bodies."""
 
     method: str
     path: str
@@ -45,7 +48,7 @@ class Request:
 
 
 class Meter:
-    """Notes all that goes through it to `s3`. `meter.s3` is the same store, seen through the meter."""
+    """Notes all that goes through it. `meter.s3` is the same store, reached through the meter."""
 
     def __init__(self, s3: S3) -> None:
         command = [sys.executable, __file__, str(s3.port["s3"])]
@@ -56,7 +59,8 @@ class Meter:
         self.s3.port = {**s3.port, "s3": self._ask("port")}
 
     def _ask(self, *command: Any) -> Any:
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,7 +13,9 @@ from lake.meter import Request
 
 def markdown(frame: pd.DataFrame | Iterable[dict[str, Any]]) -> Markdown:
     """A small table."""
-    return Markdown(pd.DataFrame(frame, dtype=object).to_markdown(index=False, intfmt=",", floatfmt=",.2f"))
+    return Markdown(
+        pd.DataFrame(frame, dtype=object).to_markdown(index=False, intfmt=",", floatfmt=",.2f")
+    )
 
 
 def requests(seen: list[Request]) -> Markdown:
@@ -37,3 +40,28 @@ def tally(seen: list[Request]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count} | {
         "bytes read": sum(one.received for one in seen if one.kind == "GET")
     }
+
+
+def opened(seen: list[Request], part: str) -> int:
+    """How many different objects with `part` in their names were read."""
+    return len({one.path for one in seen if one.kind == "GET" and part in one.path})
+
+
+def log(text: str) -> Markdown:
+    """An entry of Delta's log: one row an action, with what matters in it."""
+    rows = []
+    for line in text.splitlines():
+        ((action, said),) = json.loads(line).items()
+        file = said.get("path", "")
+        statistics = json.loads(said["stats"]) if said.get("stats") else {}
+        rows.append(
+            {
+                "action": action,
+                "file": f"{file[:24]}…{file[-15:]}" if file else "",
+                "lines": statistics.get("numRecords", ""),
+                "smallest amount": statistics.get("minValues", {}).get("amount", ""),
+                "largest amount": statistics.get("maxValues", {}).get("amount", ""),
+            }
+        )
+    # Files are written side by side, and named in the order in which they were done.
+    return markdown(sorted(rows, key=lambda row: row["file"]))

@@ -29,3 +29,5 @@ def load(connection: psycopg.Connection, months: Iterable[str]) -> None:
             rows = orders[table].order(", ".join(orders[table].columns[:2]))
             datasets.copy_to(rows, connection, table)
     connection.execute("vacuum analyze")
+    # What is written down now need not be replayed after a crash.
+    connection.execute("checkpoint")

@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 SHOP = ZoneInfo("America/New_York")
 FIRST, LAST = "2017-01", "2018-01"  # January 2018 has no sales, but refunds of December's
 
-# What a window holds. Plain SQL that PostgreSQL and DuckDB both read; `{start}` and `{end}` are UTC.
+# What a window holds, in SQL that PostgreSQL and DuckDB both read; `{start}` and `{end}` are UTC.
 WINDOWED = {
     "orders": """
         select order_id, customer_id, store_id, ordered_at, status, total, recorded_at, updated_at
@@ -63,13 +63,14 @@ CONTROLS = """
         select count(*) as payments, coalesce(sum(amount), 0) as payments_amount
         from payments where recorded_at >= {start} and recorded_at < {end}
     )
-    select (select count(*) from new_orders) as orders, lines, cast(amount as decimal(18, 2)) as amount,
+    select (select count(*) from new_orders) as orders,
+        lines, cast(amount as decimal(18, 2)) as amount,
         payments, cast(payments_amount as decimal(18, 2)) as payments_amount
     from new_lines cross join new_payments"""
 
 
 def days(period: str) -> tuple[date, date]:
-    """First and last day of a month ("2017-03"), a day ("2017-12-31") or "2017-12-01/2017-12-30"."""
+    """First and last day of "2017-03" (a month), "2017-12-31" (a day) or "2017-12-01/2017-12-30"."""
     try:
         if "/" in period:
             first, last = (date.fromisoformat(day) for day in period.split("/"))
@@ -174,7 +175,10 @@ def source(
     """DuckDB with the shop's database in its schema `source`, as it stood `at` a moment (UTC)."""
     shop = (connection or duckdb.connect()).cursor()
     shop.execute("set enable_progress_bar = false")
-    files = {name: f"shop_{name}" for name in ("customers", "products", "orders", "order_lines", "payments")}
+    files = {
+        name: f"shop_{name}"
+        for name in ("customers", "products", "orders", "order_lines", "payments")
+    }
     for name, dataset in (files | {n: n for n in ("campaigns", "campaign_descriptions")}).items():
         shop.execute(f"set variable {name} = '{datasets.path(dataset).as_posix()}'")
     shop.execute(f"set variable opening = timestamp '{midnight(days(first)[0])}'")
@@ -207,13 +211,19 @@ def _copy(connection: duckdb.DuckDBPyConnection, query: str, file: str) -> int:
     return connection.execute(f"copy ({query}) to '{file}' ({options})").fetchone()[0]
 
 
-def _refuse_overlap(connection: duckdb.DuckDBPyConnection, lake: str, first: date, last: date) -> None:
+def _refuse_overlap(
+    connection: duckdb.DuckDBPyConnection, lake: str, first: date, last: date
+) -> None:
     found = connection.execute(
         f"select file from glob('{lake}/controls/month={first:%Y-%m}/*.parquet')"
     ).fetchall()
     for (file,) in found:
         other_first, other_last = (date.fromisoformat(day) for day in Path(file).stem.split("_"))
-        if (other_first, other_last) != (first, last) and other_first <= last and first <= other_last:
+        if (
+            (other_first, other_last) != (first, last)
+            and other_first <= last
+            and first <= other_last
+        ):
             raise LabError(
                 f"The lake has {other_first} to {other_last} already, so {first} to {last} would "
                 f"count days twice: extract what is missing, or start with an empty lake."

@@ -13,7 +13,6 @@ import duckdb
 import pandas as pd
 from lab import datasets
 from lab.errors import LabError
-
 from warehouse import lake
 
 # Lines as the source has them, on the shop's own days; money in cents that can be summed.
@@ -30,7 +29,11 @@ from read_parquet($transactions)
 where month between $first and $last;
 
 create table basket as
-select order_id, any_value(customer_id) as customer_id, any_value(day) as day, any_value(month) as month,
+select
+    order_id,
+    any_value(customer_id) as customer_id,
+    any_value(day) as day,
+    any_value(month) as month,
     sum(amount) as amount,
 from line
 group by order_id;
@@ -57,7 +60,9 @@ RIGHT = {
         cohort as (
             select customer_id, min(month) as cohort_month from buyer group by customer_id
         ),
-        size as (select cohort_month, count(*) as cohort_customers from cohort group by cohort_month),
+        size as (
+            select cohort_month, count(*) as cohort_customers from cohort group by cohort_month
+        ),
         active as (
             select cohort_month, month, count(*) as customers
             from buyer join cohort using (customer_id) group by cohort_month, month
@@ -74,7 +79,8 @@ RIGHT = {
             select distinct order_id, product_category as category
             from line join read_parquet($products) as product
                 on product.product_id::integer = line.product_id
-            where product_category is not null and product_type is distinct from 'GASOLINE-REG UNLEADED'
+            where product_category is not null
+                and product_type is distinct from 'GASOLINE-REG UNLEADED'
         ),
         total as (select count(*) as orders from basket),
         often as (
@@ -84,14 +90,18 @@ RIGHT = {
         pair as (
             select a.category as category_a, b.category as category_b, count(*) as baskets_both,
             from item as a join item as b on a.order_id = b.order_id and a.category < b.category
-            where a.category in (select category from often) and b.category in (select category from often)
+            where a.category in (select category from often)
+                and b.category in (select category from often)
             group by a.category, b.category
         )
         select category_a, category_b, a.baskets as baskets_a, b.baskets as baskets_b, baskets_both,
             baskets_both / orders as support,
             baskets_both / baskets_a as confidence,
             confidence / (baskets_b / orders) as lift,
-        from pair join often as a on a.category = category_a join often as b on b.category = category_b, total
+        from pair
+        join often as a on a.category = category_a
+        join often as b on b.category = category_b
+        cross join total
         where baskets_both >= 0.01 * orders
         order by category_a, category_b""",
     "campaign_effect": """
@@ -118,7 +128,9 @@ RIGHT = {
             group by all
         ),
         size as (
-            select campaign_id, count(*) filter (got_it) as recipients, count(*) filter (not got_it) as others,
+            select campaign_id,
+                count(*) filter (got_it) as recipients,
+                count(*) filter (not got_it) as others,
             from household group by campaign_id
         ),
         side as (
@@ -137,9 +149,12 @@ RIGHT = {
         from side join size using (campaign_id) order by campaign_id""",
     "payment_mismatches": """
         with payment as (
-            select order_id,
-                coalesce(sum(amount) filter (kind = 'charge' and status = 'succeeded'), 0) as charged,
-                count(*) filter (kind = 'charge' and status = 'succeeded' and method <> 'coupon') as charges,
+            select
+                order_id,
+                coalesce(sum(amount) filter (kind = 'charge' and status <> 'failed'), 0) as charged,
+                count(*) filter (
+                    kind = 'charge' and status <> 'failed' and method <> 'coupon'
+                ) as charges,
                 coalesce(sum(amount) filter (kind = 'refund'), 0) as refunded,
             from read_parquet($payments) where created_at < $until group by order_id
         ),
@@ -149,7 +164,11 @@ RIGHT = {
         ),
         known as (
             select order_id, day as ordered_on, total, charged, charges, refunded,
-                case when charge_later then 'placed' when not charge_later then 'paid' else status end as status,
+                case
+                    when charge_later then 'placed'
+                    when not charge_later then 'paid'
+                    else status
+                end as status,
             from read_parquet($orders) join basket using (order_id)
             left join payment using (order_id) left join later using (order_id)
         )
@@ -206,13 +225,17 @@ def right(question: str, first: str = lake.FIRST, last: str = lake.LAST) -> pd.D
         "payments": "shop_payments",
     }
     values = {name: f"'{datasets.path(dataset).as_posix()}'" for name, dataset in files.items()}
-    values |= {name: f"date '{lake.days(month)[0]}'" for name, month in (("first", first), ("last", last))}
+    values |= {
+        name: f"date '{lake.days(month)[0]}'" for name, month in (("first", first), ("last", last))
+    }
     values |= {"until": f"timestamp '{lake.after(last)}'"}
     with duckdb.connect() as fresh:
         fresh.execute("set enable_progress_bar = false")
         fresh.execute(_filled(RAW, values))
-        return fresh.execute(_filled(RIGHT[question], values)).df(date_as_object=True).pipe(
-            _plain, question
+        return (
+            fresh.execute(_filled(RIGHT[question], values))
+            .df(date_as_object=True)
+            .pipe(_plain, question)
         )
 
 
@@ -238,16 +261,29 @@ def same(question: str, answer: Any, expected: pd.DataFrame) -> int:
         raise LabError(f"{question}: the answer lacks {', '.join(sorted(missing))}.")
     found, expected = (_plain(table[expected.columns], question) for table in (found, expected))
     key = KEYS[question]
-    rows, right_rows = ({tuple(row[c] for c in key): row for row in t.to_dict("records")} for t in (found, expected))
+    rows, right_rows = (
+        {tuple(row[c] for c in key): row for row in t.to_dict("records")} for t in (found, expected)
+    )
     if len(rows) < len(found):
-        raise LabError(f"{question}: {len(found) - len(rows)} rows of the answer repeat a {' and '.join(key)}.")
-    for name, wrong in (("lacks", right_rows.keys() - rows.keys()), ("has too much", rows.keys() - right_rows.keys())):
+        raise LabError(
+            f"{question}: {len(found) - len(rows)} rows of the answer repeat a {' and '.join(key)}."
+        )
+    for name, wrong in (
+        ("lacks", right_rows.keys() - rows.keys()),
+        ("has too much", rows.keys() - right_rows.keys()),
+    ):
         if wrong:
-            raise LabError(f"{question}: the answer {name}: {len(wrong)} rows, such as {min(wrong, key=str)}.")
+            raise LabError(
+                f"{question}: the answer {name}: {len(wrong)} rows, such as {min(wrong, key=str)}."
+            )
     for place, row in right_rows.items():
         for column, value in row.items():
             got = rows[place][column]
-            if not (abs(got - value) <= 1e-9 * max(1.0, abs(value)) if column in RATIOS else got == value):
+            if not (
+                abs(got - value) <= 1e-9 * max(1.0, abs(value))
+                if column in RATIOS
+                else got == value
+            ):
                 raise LabError(f"{question}, {place}: {column} is {got}, not {value}.")
     return len(rows)
 
@@ -271,6 +307,9 @@ def _plain(table: pd.DataFrame, question: str) -> pd.DataFrame:
         return value if isinstance(value, str) else int(value)
 
     table = pd.DataFrame(
-        {c: pd.Series([plain(c, v) for v in table[c]], dtype=float if c in RATIOS else object) for c in table.columns}
+        {
+            c: pd.Series([plain(c, v) for v in table[c]], dtype=float if c in RATIOS else object)
+            for c in table.columns
+        }
     )
     return table.sort_values(KEYS[question], ignore_index=True)

@@ -1,4 +1,4 @@
-"""dbt, run in this process on this project: no second Python to start, nothing written beside the code."""
+"""dbt in this process, on this project: no second Python to start, no file beside the code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ PROJECT = Path(__file__).parent
 
 
 def dbt(
-    *words: str, lake: str | Path, file: str | Path, now: str = "", target: str = "duckdb", **env: object
+    *words: str,
+    lake: str | Path,
+    file: str | Path,
+    now: str = "",
+    target: str = "duckdb",
+    project: Path = PROJECT,
+    **env: object,
 ) -> dbtRunnerResult:
     """Run a command of dbt on the warehouse.
 
@@ -25,6 +31,7 @@ def dbt(
         file: the DuckDB file of the warehouse; dbt's own files go into folders beside it.
         now: UTC; nothing that was loaded later is seen. By default everything is.
         target: an output of profiles.yml.
+        project: the folder of the project; a copy of it is a good place to break something.
         env: further environment variables that profiles.yml asks for.
 
     Returns:
@@ -40,7 +47,7 @@ def dbt(
         "DO_NOT_TRACK": "1",
         **{name: str(value) for name, value in env.items()},
     }
-    where = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target", target]
+    where = ["--project-dir", str(project), "--profiles-dir", str(project), "--target", target]
     with _environment(settings):
         return dbtRunner().invoke([*words, *where, "--vars", json.dumps({"now": now}), "--quiet"])
 

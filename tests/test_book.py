@@ -474,6 +474,10 @@ def test_a_figure_is_alive_and_a_diagram_visible(small, visit, scheme):
     assert abs(light[0] - light[1]) > 0.5, f"text {ink} on {paper} can't be read"
 
 
+def test_mathematics_is_set_by_the_book_itself(small, visit):
+    visit(small / "_build/html/book/index.html").locator(".math mjx-container").wait_for()
+
+
 def test_without_javascript_the_figure_has_its_words(small, visit):
     tab = visit(small / "_build/html" / LESSON.with_suffix(".html"), java_script_enabled=False)
     assert tab.locator("figcaption").is_visible()

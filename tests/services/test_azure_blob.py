@@ -131,7 +131,9 @@ def test_signed_address(server: AzureBlob, container: ContainerClient) -> None:
 
 def test_a_wrong_key_is_refused(server: AzureBlob) -> None:
     wrong = b64encode(secrets.token_bytes(32)).decode()
-    client = BlobServiceClient(server.url, credential={"account_name": "shop", "account_key": wrong})
+    client = BlobServiceClient(
+        server.url, credential={"account_name": "shop", "account_key": wrong}
+    )
     _refused(lambda: list(client.list_containers()))
 
 

@@ -34,7 +34,9 @@ def ask(connection: SnowflakeConnection) -> Callable[..., list[tuple[Any, ...]]]
     def rows(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return connection.cursor().execute(sql, parameters or None).fetchall()
 
-    rows("create table lines (basket_id int not null, day date, product varchar, amount number(10, 2))")
+    rows(
+        "create table lines (basket_id int not null, day date, product varchar, amount number(10, 2))"
+    )
     added = rows(
         """
         insert into lines values
@@ -76,9 +78,13 @@ def test_window_parameter_and_dialect(ask: Ask) -> None:
     )
     assert newest == [("a", 2), ("b", 3), ("c", 4)]
     assert ask("select sum(amount) from lines where product = %s", "a") == [(Decimal(4),)]
-    by_all = ask("select product, iff(count(*) > 1, 'many', 'one') from lines group by all order by 1")
+    by_all = ask(
+        "select product, iff(count(*) > 1, 'many', 'one') from lines group by all order by 1"
+    )
     assert by_all == [("a", "many"), ("b", "many"), ("c", "one")]
-    dates = ask("select dateadd(day, 1, '2017-01-31'::date), datediff(day, '2017-01-01', '2017-02-01')")
+    dates = ask(
+        "select dateadd(day, 1, '2017-01-31'::date), datediff(day, '2017-01-01', '2017-02-01')"
+    )
     assert dates == [(date(2017, 2, 1), 31)]
     assert ask("select * exclude (day, amount) from lines where basket_id = 4") == [(4, "c")]
 
@@ -110,7 +116,9 @@ def test_a_clone_goes_its_own_way(ask: Ask) -> None:
 def test_a_file_comes_in_through_a_stage(
     connection: SnowflakeConnection, ask: Ask, tmp_path: Path
 ) -> None:
-    (tmp_path / "lines.csv").write_text("id,day,product,amount\n8,2017-01-08,a,1.25\n9,2017-01-09,b,2\n")
+    (tmp_path / "lines.csv").write_text(
+        "id,day,product,amount\n8,2017-01-08,a,1.25\n9,2017-01-09,b,2\n"
+    )
     ask("create stage land")
     uploaded = ask(f"put '{(tmp_path / 'lines.csv').as_uri()}' @land")
     assert uploaded[0][:2] == ("lines.csv", "lines.csv.gz")
@@ -151,7 +159,12 @@ def test_frames_and_the_information_schema(connection: SnowflakeConnection, ask:
         where table_name = 'LINES' and table_schema = current_schema() order by ordinal_position
         """
     )
-    assert columns == [("BASKET_ID", "NUMBER"), ("DAY", "DATE"), ("PRODUCT", "TEXT"), ("AMOUNT", "NUMBER")]
+    assert columns == [
+        ("BASKET_ID", "NUMBER"),
+        ("DAY", "DATE"),
+        ("PRODUCT", "TEXT"),
+        ("AMOUNT", "NUMBER"),
+    ]
 
 
 @pytest.mark.skipif(
@@ -161,7 +174,11 @@ def test_frames_and_the_information_schema(connection: SnowflakeConnection, ask:
 def test_dbt_builds(server: Snowflake, tmp_path: Path) -> None:
     dbt_build(server.dbt_output, tmp_path)
     with server.connect() as connection:
-        rows = connection.cursor().execute("select day, baskets, amount from days order by day").fetchall()
+        rows = (
+            connection.cursor()
+            .execute("select day, baskets, amount from days order by day")
+            .fetchall()
+        )
     assert rows == [
         (date(2017, 1, 1), 1, Decimal("3.75")),
         (date(2017, 1, 2), 3, Decimal("14.50")),

@@ -148,7 +148,13 @@ def _npm_ci(folder: Path) -> None:
     npm = node / inside / "node_modules" / "npm" / "bin" / "npm-cli.js"
     command = [str(node / ("node.exe" if os.name == "nt" else "bin/node")), str(npm), "ci"]
     # No package's own script is run; every file is checked against the lock.
-    flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--fetch-retries=2"]
+    flags = [
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--no-update-notifier",
+        "--fetch-retries=2",
+    ]
     try:
         done = subprocess.run(
             [*command, *flags], cwd=folder, capture_output=True, text=True, check=False, timeout=900

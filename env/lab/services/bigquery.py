@@ -50,6 +50,10 @@ class BigQuery(Service):
         # The client sends a load's bytes as */*, which the emulator answers with 400; BigQuery
         # itself takes either.
         bigquery.client._GENERIC_CONTENT_TYPE = "application/octet-stream"
+        # What it does not understand it answers with 500, which the client would try again for
+        # ten minutes.
+        for name in ("DEFAULT_RETRY", "DEFAULT_JOB_RETRY", "_DEFAULT_QUERY_JOB_INSERT_RETRY"):
+            getattr(bigquery.retry, name)._timeout = 2
         client = bigquery.Client(
             project=self.project,
             credentials=AnonymousCredentials(),

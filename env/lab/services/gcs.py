@@ -63,7 +63,9 @@ class GCS(Service):
 
     def process(self) -> Process:
         binary = str(_binary())
-        return Process([binary, *self._flags("127.0.0.1", self.port["http"], str(self.folder / "data"))])
+        return Process(
+            [binary, *self._flags("127.0.0.1", self.port["http"], str(self.folder / "data"))]
+        )
 
     def _flags(self, host: str, port: int, root: str) -> list[str]:
         flags = {

@@ -79,7 +79,9 @@ class Snowflake(Service):
         """What `profiles.yml` of a dbt project needs under `outputs`."""
         return {
             "type": "snowflake",
-            **{name: self.options[name] for name in ("account", "user", "password", "host", "port")},
+            **{
+                name: self.options[name] for name in ("account", "user", "password", "host", "port")
+            },
             "protocol": "http",
             "database": self.database,
             "schema": self.schema,

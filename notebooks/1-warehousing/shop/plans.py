@@ -27,7 +27,7 @@ def steps(plan: Plan, depth: int = 0) -> pd.DataFrame:
     children = plan.get("Plans", [])
     place = plan.get("Index Name") or plan.get("Relation Name")
     row = {
-        "step": "– " * depth + plan["Node Type"] + (f" on {place}" if place else ""),
+        "step": "- " * depth + plan["Node Type"] + (f" on {place}" if place else ""),
         "rows": round(plan["Actual Rows"] * plan["Actual Loops"]),
         "rows thrown away": plan.get("Rows Removed by Filter", 0) * plan["Actual Loops"],
         "own pages": pages(plan) - sum(pages(child) for child in children),

@@ -5,5 +5,5 @@ def add_price(read, swap, price):
     for attempt in range(1, 6):
         total, version = read()
         if swap(total + price, version) == 1:
-            break
+            return attempt
     return attempt

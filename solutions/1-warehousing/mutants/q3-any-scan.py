@@ -13,7 +13,8 @@ def candidates(plan):
     def wasteful(step):
         removed = step.get("Rows Removed by Filter", 0)
         looked_at = removed + step["Actual Rows"]
-        return "Scan" in step["Node Type"] and pages(step) >= 100 and removed >= 0.95 * looked_at > 0
+        many = removed >= 0.95 * looked_at > 0
+        return "Scan" in step["Node Type"] and pages(step) >= 100 and many
 
     found = [step for step in all_steps(plan) if wasteful(step)]
     return [step["Relation Name"] for step in sorted(found, key=pages, reverse=True)]

@@ -16,18 +16,24 @@ from lab.services import S3
 EXTENSIONS = ("httpfs", "avro", "iceberg")
 
 
-def connect(store: S3) -> duckdb.DuckDBPyConnection:
-    """A connection that reads and writes `s3://`, with the shop's order lines as a view `lines`."""
+def connect(store: S3, days: str = "true") -> duckdb.DuckDBPyConnection:
+    """A connection that reads and writes `s3://`, with the shop's order lines as the table `lines`.
+
+    Args:
+        days: a condition on `day`, where not the whole year is wanted.
+    """
     db = duckdb.connect()
     for name in EXTENSIONS:
         db.load_extension(str(_extension(name)))
     db.execute(store.duckdb_secret)
+    # With several threads, how many files a partition gets would differ from run to run.
+    db.execute("set threads = 1")
     # Each question asks the store anew, so that its requests can be counted.
     db.execute("set enable_external_file_cache = false")
     db.execute("set enable_progress_bar = false")
     orders, lines = (datasets.path(f"shop_{name}").as_posix() for name in ("orders", "order_lines"))
     db.execute(f"""
-        create view lines as
+        create table lines as
         select
             l.order_id,
             l.line_no,
@@ -39,7 +45,9 @@ def connect(store: S3) -> duckdb.DuckDBPyConnection:
             o.ordered_at,
             o.ordered_at::date as day
         from read_parquet('{lines}') as l
-        join read_parquet('{orders}') as o using (order_id)""")
+        join read_parquet('{orders}') as o using (order_id)
+        where {days}
+        order by o.ordered_at, l.order_id, l.line_no""")
     return db
 
 

@@ -105,5 +105,6 @@ if __name__ == "__main__":
     plan = json.loads(sys.argv[1])
     store = S3()
     store.port = plan["port"]
-    rows = engine.day_of(engine.connect(store), plan["day"])
+    db = engine.connect(store, days=f"day = '{plan['day']}'")
+    rows = engine.day_of(db, plan["day"])
     JOBS[plan["job"]](store, rows, plan["day"], **plan["options"])

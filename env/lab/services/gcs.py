@@ -19,8 +19,9 @@ class GCS(Service):
     """An emulator of Google Cloud Storage: fake-gcs-server, which keeps objects as local files.
 
     Real: buckets, resumable uploads, ranges, generations as preconditions, compose, listing by
-    prefix and delimiter. Not real: nobody is checked (any credentials, or none, do), and storage classes,
-    lifecycle rules and retention are at most stored, never acted on. Objects outlive a crash.
+    prefix and delimiter. Not real: nobody is checked (any credentials, or none, do), a bucket
+    can't keep versions, and storage classes, lifecycle rules and retention are at most stored,
+    never acted on. Objects outlive a crash.
 
     >>> with GCS() as gcs:
     ...     bucket = gcs.client().create_bucket("lake")
@@ -74,7 +75,7 @@ class GCS(Service):
             "port": str(port),
             "backend": "filesystem",
             "filesystem-root": root,
-            # Where the client is sent to go on with a resumable upload, and what a media link names.
+            # Where a client goes on with a resumable upload, and what a media link names.
             "external-url": self.url,
             "public-host": f"127.0.0.1:{self.port['http']}",
         }

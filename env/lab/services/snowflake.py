@@ -21,9 +21,9 @@ SERVER = Path(__file__).with_name("fakesnow_server.py")
 class Snowflake(Service):
     """An emulator of Snowflake: fakesnow, which translates its dialect to DuckDB.
 
-    Real: the connector and its protocol, VARIANT, FLATTEN, QUALIFY, MERGE, CLONE, stages with PUT and
-    COPY INTO, the information schema. Not real: a clone is a copy, there are no micro-partitions,
-    warehouses, streams, tasks, time travel or roles, any user and password are taken, and a crash
+    Real: the connector and its protocol, VARIANT, FLATTEN, QUALIFY, MERGE, CLONE, stages with PUT
+    and COPY INTO, the information schema. Not real: a clone is a copy, there are no
+    micro-partitions, warehouses, streams, tasks, time travel or roles, any user and password are taken, and a crash
     loses all.
 
     >>> with Snowflake() as snow, snow.connect() as connection:

@@ -12,6 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import duckdb
+from duckdb_extensions import import_extension
 from lab import datasets
 from lab.errors import LabError
 
@@ -70,7 +71,7 @@ CONTROLS = """
 
 
 def days(period: str) -> tuple[date, date]:
-    """First and last day of "2017-03" (a month), "2017-12-31" (a day) or "2017-12-01/2017-12-30"."""
+    """First and last day of "2017-03", a month, "2017-12-31", or "2017-12-01/2017-12-30"."""
     try:
         if "/" in period:
             first, last = (date.fromisoformat(day) for day in period.split("/"))
@@ -187,6 +188,13 @@ def source(
     shop.execute((HERE / "source.sql").read_text(encoding="utf-8"))
     shop.execute("set search_path = 'source'")
     return shop
+
+
+def load_extensions(connection: duckdb.DuckDBPyConnection, *names: str) -> None:
+    """Load extensions of DuckDB from the course's wheels; other connections then find them too."""
+    for name in names:
+        import_extension(name, con=connection)
+        connection.load_extension(name)
 
 
 def months(first: str = FIRST, last: str = LAST) -> list[str]:

@@ -23,8 +23,8 @@ class Snowflake(Service):
 
     Real: the connector and its protocol, VARIANT, FLATTEN, QUALIFY, MERGE, CLONE, stages with PUT
     and COPY INTO, the information schema. Not real: a clone is a copy, there are no
-    micro-partitions, warehouses, streams, tasks, time travel or roles, any user and password are taken, and a crash
-    loses all.
+    micro-partitions, warehouses, streams, tasks, time travel or roles, any user and password are
+    taken, and a crash loses all.
 
     >>> with Snowflake() as snow, snow.connect() as connection:
     ...     connection.cursor().execute("select parse_json('[1]')[0]").fetchone()

@@ -1,0 +1,5 @@
+select month, sum(amount) as revenue,
+from fct_order_lines
+join dim_date on ordered_on = date_day
+group by month
+order by month

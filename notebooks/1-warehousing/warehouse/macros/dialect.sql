@@ -41,3 +41,10 @@
     {%- endfor -%}
     {{ dbt.hash(parts | join(" || '|' || ")) }}
 {%- endmacro %}
+
+{# What a planner should know of a table that was just written. PostgreSQL plans by guesses until it is told. #}
+{% macro know_the_table() %}{{ return(adapter.dispatch('know_the_table')()) }}{% endmacro %}
+
+{% macro default__know_the_table() %}{% endmacro %}
+
+{% macro postgres__know_the_table() %}analyze {{ this }}{% endmacro %}

@@ -90,6 +90,13 @@ def test_window_parameter_and_dialect(ask: Ask) -> None:
     assert ask("select * exclude (day, amount) from lines where basket_id = 4") == [(4, "c")]
 
 
+def test_sums_are_exact(ask: Ask) -> None:
+    ask("insert into lines select 10, '2017-01-10', 'cents', 0.1 from table(generator(rowcount => 10))")
+    assert ask("select sum(amount), sum(basket_id), sum(iff(amount > 0, 1, 0)) from lines where basket_id = 10") == [
+        (Decimal("1.00"), 100, 10)
+    ]
+
+
 def test_merge(ask: Ask) -> None:
     ask("create table news (basket_id int, day date, product varchar, amount number(10, 2))")
     ask("insert into news values (4, '2017-01-03', 'c', 5.5), (5, '2017-01-04', 'a', 6)")

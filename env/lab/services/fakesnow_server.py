@@ -1,4 +1,4 @@
-"""Runs fakesnow's server with what dbt needs beyond it: BEGIN, INSERT OVERWRITE, temporary tables.
+"""Runs fakesnow's server with what dbt needs beyond it: BEGIN, INSERT OVERWRITE, temporary tables, and exact sums.
 
 It stands alone, so that the container runs the same file. Usage: fakesnow_server.py HOST PORT
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 import sys
 
 import fakesnow.server
+import fakesnow.transforms
 import uvicorn
 from fakesnow.cursor import SQL_SUCCESS, FakeSnowflakeCursor
 from sqlglot import exp
 
 _execute = FakeSnowflakeCursor._execute
 _describe = FakeSnowflakeCursor._describe_last_sql
+_implicit_cast = fakesnow.transforms.numeric_agg_implicit_cast
 
 
 def _describe_last_sql(cursor: FakeSnowflakeCursor) -> list:
@@ -37,7 +39,18 @@ def _execute_more(cursor: FakeSnowflakeCursor, statement: exp.Expression, *rest:
     _execute(cursor, statement, *rest)
 
 
+def _sum_exactly(expression: exp.Expression) -> exp.Expression:
+    # fakesnow sums in floating point, for the sake of numbers in text; Snowflake sums NUMBER to the cent.
+    if not isinstance(expression, exp.Sum):
+        return _implicit_cast(expression)
+    argument = expression.this.copy()
+    changed = _implicit_cast(expression)
+    changed.find(exp.Sum).set("this", argument)
+    return changed
+
+
 if __name__ == "__main__":
     FakeSnowflakeCursor._describe_last_sql = _describe_last_sql
     FakeSnowflakeCursor._execute = _execute_more
+    fakesnow.transforms.numeric_agg_implicit_cast = _sum_exactly
     uvicorn.run(fakesnow.server.app, host=sys.argv[1], port=int(sys.argv[2]), log_level="warning")

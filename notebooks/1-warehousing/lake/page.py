@@ -12,10 +12,9 @@ from lake.meter import Request
 
 
 def markdown(frame: pd.DataFrame | Iterable[dict[str, Any]]) -> Markdown:
-    """A small table."""
-    return Markdown(
-        pd.DataFrame(frame, dtype=object).to_markdown(index=False, intfmt=",", floatfmt=",.2f")
-    )
+    """A small table; `none` where there is no value."""
+    table = pd.DataFrame(frame, dtype=object)
+    return Markdown(table.to_markdown(index=False, intfmt=",", floatfmt=",.2f", missingval="none"))
 
 
 def requests(seen: list[Request]) -> Markdown:

@@ -31,6 +31,7 @@ from lab.grading.sanitize import MAX_BYTES
 
 WRITE_EVERY = 1.0
 """Seconds between two transactions of the gradebook."""
+ROOMS_SECONDS = 4.0
 STUDENT = re.compile(r"[\w][\w.@=~ -]{0,120}")
 
 
@@ -82,13 +83,16 @@ def read_file(path: Path, limit: int) -> bytes:
         if error.errno == errno.ENOENT:
             raise ValueError(f"there is no {path.name}") from None
         raise ValueError(f"the file can't be read ({error.strerror})") from None
-    with os.fdopen(fd, "rb") as file:
+    try:
         told = os.fstat(fd)
         if not stat.S_ISREG(told.st_mode):
             raise ValueError("it is not a file")
         if told.st_size > limit:
             raise ValueError(f"the file is larger than {limit / 2**20:.0f} MB")
-        return file.read(limit + 1)
+        with os.fdopen(os.dup(fd), "rb") as file:
+            return file.read(limit)
+    finally:
+        os.close(fd)
 
 
 def submissions(folder: Path, name: str) -> list[Submission]:
@@ -268,7 +272,9 @@ def grade(
     first = Grader(plan, kind)
     place: Here | There | None = None
     try:
-        prove_solution(course, plan, first)
+        seconds = prove_solution(course, plan, first)
+        # Another pair of rooms takes some seconds to open; it has to save more than that.
+        jobs = min(jobs, 1 + int(len(found) * seconds / ROOMS_SECONDS))
         place = There(plan, scheduler, unsafe) if scheduler else Here(plan, jobs, kind, first)
         writer = Writer(course, plan)
         try:
@@ -310,8 +316,9 @@ def contents(submission: Submission) -> bytes | str:
         return str(error)
 
 
-def prove_solution(course: Course, plan: Assignment, grader: Grader) -> None:
-    """Refuse to grade by tests that the author's own answers fail."""
+def prove_solution(course: Course, plan: Assignment, grader: Grader) -> float:
+    """Refuse to grade by tests that the author's own answers fail; return the seconds it takes."""
+    grader.rooms()
     verdict = grader.grade(proof.handed_in(course, plan.name))
     wrong = proof.problems(plan, verdict, set()) + verdict["author"]
     if wrong:
@@ -319,6 +326,7 @@ def prove_solution(course: Course, plan: Assignment, grader: Grader) -> None:
             f"The solution of {plan.name} does not pass its own tests, so nobody was graded: "
             f"{'; '.join(wrong)}"
         )
+    return float(verdict["seconds"])
 
 
 def run(

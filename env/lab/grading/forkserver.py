@@ -26,6 +26,7 @@ import socket
 import stat
 import struct
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -246,7 +247,7 @@ def data_size() -> int:
     return 0
 
 
-def take_limits(limits: dict[str, Any]) -> None:
+def take_limits(limits: dict[str, Any], *, own_user: bool) -> None:
     """What one process may use; the room's owner watches their sum."""
     import resource
 
@@ -259,7 +260,7 @@ def take_limits(limits: dict[str, Any]) -> None:
     }  # fmt: skip
     for name, value in wishes.items():
         number = getattr(resource, name, None)
-        if number is None or (name == "RLIMIT_NPROC" and not limits.get("own_user", True)):
+        if number is None or (name == "RLIMIT_NPROC" and not own_user):
             continue
         hard = resource.getrlimit(number)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
@@ -269,16 +270,14 @@ def take_limits(limits: dict[str, Any]) -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def settle(limits: dict[str, Any], files: dict[str, str]) -> None:
+def settle(told: dict[str, Any]) -> None:
     """A fresh working folder with the assignment's own files, and nothing of anyone in sight."""
-    if sys.platform == "linux" and Path("/tmp").is_dir() and limits.get("own_tmp", True):
+    if told["contained"]:
         home = Path("/tmp/work")
         home.mkdir(exist_ok=True)
     else:
-        import tempfile
-
-        home = Path(tempfile.mkdtemp(prefix="lab-grade-"))
-    for name, data in files.items():
+        home = Path(tempfile.mkdtemp(dir=told["home"]))
+    for name, data in told["files"].items():
         path = home / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(data))
@@ -420,11 +419,11 @@ class Server:
 
 def work(role: str, state: Any, told: dict[str, Any], lines: list[Any]) -> None:
     """Be one submission's student or checker until its line ends."""
-    limits = told["limits"] | {"own_tmp": told["contained"], "own_user": told["contained"]}
-    take_limits(limits)
+    limits = told["limits"]
+    take_limits(limits, own_user=told["contained"])
     if sys.platform == "linux":
         give_up_privileges()
-    settle(limits, told["files"])
+    settle(told)
     keep_only([fd for line in lines for fd in _files(line)])
     if role == "student":
         from lab.grading.inside import serve
@@ -457,9 +456,10 @@ def prepare(role: str, told: dict[str, Any]) -> tuple[Any, list[str]]:
 
 
 def main(arguments: list[str]) -> None:
-    mode, role = arguments
+    mode, role, kind = arguments
     line: Any = socket.socket(fileno=os.dup(0)) if stat.S_ISSOCK(os.fstat(0).st_mode) else Pipes()
-    become_nobody()
+    if kind == "bwrap":
+        become_nobody()
     if sys.platform == "linux":
         _call(_libc().prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "dumpable")
         _call(_libc().prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "subreaper")

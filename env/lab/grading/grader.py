@@ -74,15 +74,20 @@ class Grader:
     def rooms(self) -> sandbox.Room:
         """Open what is not open; return the checkers' room."""
         try:
+            opening = []
             if self.checkers is None:
                 # Containers hold students only: where there is no bwrap, a checker is a process.
                 kind = "bwrap" if self.kind == "bwrap" else "unsafe"
-                room = sandbox.Room(kind, "checker", self.assignment)
-                self.checkers = room
-                room.open(self.modules)
+                self.checkers = sandbox.Room(kind, "checker", self.assignment)
+                opening.append(self.checkers)
             if self.can_nest and self.students is None:
                 self.students = sandbox.Room(self.kind, "student", self.assignment)
-                self.students.open(self.modules)
+                opening.append(self.students)
+            for room in opening:
+                room.begin(self.modules)
+            for room in opening:
+                room.wait()
+            if self.students in opening and self.students is not None:
                 self.try_walls(self.students)
         except sandbox.RoomFailed as error:
             self.close()
@@ -151,7 +156,8 @@ class Grader:
         try:
             if alone:
                 students = sandbox.Room(self.kind, "student", self.assignment, once=True)
-                students.open(self.modules)
+                students.begin(self.modules)
+                students.wait()
                 assert students.control is not None
                 line_b.close()
                 line_b = students.control

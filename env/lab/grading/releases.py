@@ -32,6 +32,9 @@ def make(source: NotebookNode, name: str, *, db_url: str | None = None) -> Noteb
     from nbgrader import preprocessors as steps
 
     notebook = copy.deepcopy(source)
+    ids = [c.metadata["nbgrader"].get("grade_id") for c in source.cells if "nbgrader" in c.metadata]
+    for grade_id in {i for i in ids if ids.count(i) > 1}:
+        raise LabError(f"{name} has two cells with the grade_id {grade_id!r}; each needs its own.")
     try:
         told = {"nbgrader": {"notebook": name, "assignment": name, "db_url": db_url}}
         for step in (
@@ -43,9 +46,6 @@ def make(source: NotebookNode, name: str, *, db_url: str | None = None) -> Noteb
             notebook, _ = step().preprocess(notebook, told)
     except Exception as error:  # nbgrader raises RuntimeError, ValidationError, ...
         raise LabError(f"{name} can't be released: {error}") from error
-    ids = [c.metadata["nbgrader"]["grade_id"] for c in notebook.cells if "nbgrader" in c.metadata]
-    for grade_id in {i for i in ids if ids.count(i) > 1}:
-        raise LabError(f"{name} has two cells with the grade_id {grade_id!r}; each needs its own.")
     for cell in notebook.cells:
         meta = cell.metadata.get("nbgrader", {})
         is_test = meta.get("grade") and not meta.get("solution") and cell.cell_type == "code"

@@ -203,7 +203,8 @@ def make_image() -> None:
     with tarfile.open(fileobj=data, mode="w") as archive:
         for name in ("etc", "usr", "tmp", "proc", "dev", "sys"):
             entry = tarfile.TarInfo(name)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            entry.type = tarfile.DIRTYPE
+            entry.mode = 0o1777 if name == "tmp" else 0o755  # a tmpfs there takes its mode
             archive.addfile(entry)
         for link, target in system_folders()[1].items():
             entry = tarfile.TarInfo(link.lstrip("/"))
@@ -251,20 +252,21 @@ class Room:
         """Memory of the room before anything happens in it."""
 
     @property
+    def contained(self) -> bool:
+        """Whether it has files, processes and a user of its own."""
+        return self.kind == "bwrap" or (self.kind == "container" and self.role == "student")
+
+    @property
     def pid(self) -> int:
         assert self.process is not None
         return self.process.pid
 
-    def open(self, preload: list[str]) -> None:
-        """Start it and wait until it has imported what it should.
-
-        Raises:
-            RoomFailed: it did not start.
-        """
+    def begin(self, preload: list[str]) -> None:
+        """Start it, and tell it what to import."""
         furnish(self.folder)
         limits = self.assignment.limits
         program = [sys.executable, "-P", "-m", "lab.grading.forkserver",
-                   "once" if self.once else "serve", self.role]  # fmt: skip
+                   "once" if self.once else "serve", self.role, self.kind]  # fmt: skip
         variables = None
         if self.kind == "bwrap":
             command = [*bwrap_command(self.folder, self.role), *program]
@@ -283,10 +285,9 @@ class Room:
         its.close()
         self.control = mine
         mine.settimeout(READY_SECONDS)
-        contained = self.kind == "bwrap" or (self.kind == "container" and self.role == "student")
         told: dict[str, Any] = {
-            "preload": preload, "limits": asdict(limits), "contained": contained,
-            "nested": self.kind == "bwrap" and not self.once, 
+            "preload": preload, "limits": asdict(limits), "contained": self.contained,
+            "home": str(self.folder), "nested": self.kind == "bwrap" and not self.once,
             "files": {
                 name: base64.b64encode(data).decode()
                 for name, data in self.assignment.files.items()
@@ -295,15 +296,24 @@ class Room:
         }  # fmt: skip
         if self.role == "checker":
             told["assignment"] = check.dump(self.assignment)
-        try:
+        with contextlib.suppress(OSError):  # `wait` finds out what happened
             forkserver.send(mine, told)
-            got = forkserver.receive(mine)
+
+    def wait(self) -> None:
+        """Wait until it has imported what it should.
+
+        Raises:
+            RoomFailed: it did not start.
+        """
+        assert self.control is not None
+        try:
+            got = forkserver.receive(self.control)
         except (OSError, EOFError, ValueError) as error:
             raise RoomFailed(f"{error} {self.said()}") from error
         if got is None or not got[0].get("ready"):
             raise RoomFailed(self.said() or "it ended without a word")
         self.failed = got[0]["failed"]
-        if contained:
+        if self.contained:
             # What is bound stays readable inside; so nothing is left when the grader is killed.
             shutil.rmtree(self.folder)
         if self.kind == "bwrap":

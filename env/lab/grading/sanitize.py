@@ -108,7 +108,7 @@ def one(cell: Any) -> Theirs | None:
     if type(source) is not str:
         return None
     source = source[:MAX_SOURCE].replace("\r\n", "\n").replace("\r", "\n")
-    source = source.replace("\0", "").replace("\u2028", "\n").replace("\u2029", "\n")
+    source = source.replace("\0", "")
     source = source.encode("utf-8", errors="replace").decode()  # lone surrogates
     meta = cell.get("metadata")
     meta = meta.get("nbgrader") if type(meta) is dict else None

@@ -91,7 +91,7 @@ def kill_at(meter: Meter, part: str, job: str, day: str, **options: str) -> None
         meter.wait(process)
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 def finish(process: subprocess.Popen[str]) -> None:

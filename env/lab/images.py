@@ -114,6 +114,8 @@ def select(names: Iterable[str]) -> list[Image]:
 @cache
 def engine() -> str | None:
     """Why no Docker engine can be used, or `None` if one can. Asked once a process."""
+    if _nothing_there():
+        return "no Docker engine is installed or running; start one, or set LAB_SERVICES=processes"
     import docker
     import requests
 
@@ -131,6 +133,14 @@ def engine() -> str | None:
             return "this user may not talk to the Docker engine; add it to the group docker"
         return "no Docker engine answers; start one, or set LAB_SERVICES=processes"
     return None
+
+
+def _nothing_there() -> bool:
+    # Most machines without Docker are told apart by two looks, sooner than its library is imported.
+    if os.name == "nt" or "DOCKER_HOST" in os.environ:
+        return False
+    config = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")) / "config.json"
+    return not Path("/var/run/docker.sock").exists() and not config.exists()
 
 
 @cache

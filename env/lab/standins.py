@@ -19,6 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -53,8 +54,17 @@ PLATFORMS = {"amd64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"
 
 
 def build(images: list[Image]) -> None:
-    """Build the stand-ins of these images, on a base that is made first if it is not there."""
-    client = patient()
+    """Build the stand-ins of these images, on a base that is made first if it is not there.
+
+    Two processes may ask at once: one builds, the other waits and finds them built.
+    """
+    busy = paths.cache() / "images.busy"
+    busy.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(busy):
+        _build_all(patient(), images)
+
+
+def _build_all(client: DockerClient, images: list[Image]) -> None:
     wanted = [image for image in images if not fresh(image, _get(client, image.local))]
     for image in images:
         if image not in wanted:
@@ -269,8 +279,10 @@ def _fetch(image: Image, context: Path, machine: str) -> None:
     if image.npm:
         from lab.services.azure_blob import _azurite
 
-        # Source maps and type declarations are half of it, and nothing runs them.
-        dead = shutil.ignore_patterns("*.map", "*.ts", "compiled")
+        # Two files in three are never run: source maps, types, and the same code for browsers.
+        dead = shutil.ignore_patterns(
+            "*.map", "*.ts", "*.md", "esm", "esnext", "browser", "react-native", "compiled"
+        )
         shutil.copytree(_azurite(), context / "npm", symlinks=True, ignore=dead)
 
 

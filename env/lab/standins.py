@@ -265,7 +265,7 @@ def _discard(client: DockerClient, image: LocalImage) -> None:
         client.images.remove(image.id)
     except APIError as error:
         # A container still runs from it; the engine keeps it until somebody prunes.
-        if error.status_code != 409:
+        if error.status_code not in (404, 409):
             raise
 
 

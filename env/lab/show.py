@@ -10,9 +10,13 @@ Importing it makes the course's quiet template the default of plotly.
 from __future__ import annotations
 
 import json
+import numbers
 import re
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import plotly.graph_objects as go
 import plotly.io as pio
 from IPython.display import Markdown, display
@@ -87,6 +91,50 @@ def _untitled(fig: go.Figure) -> list[str]:
 def _layout_name(reference: str) -> str:
     """Plotly's traces say `x2` where its layout says `xaxis2`."""
     return f"{reference[0]}axis{reference[1:]}"
+
+
+def table(rows: Any) -> Markdown:
+    """A small answer as a Markdown table, which JupyterLab and the book both draw.
+
+    Args:
+        rows: a pandas frame, a DuckDB relation, a cursor of the DB-API that has run a query, or
+            dictionaries with the same keys. Whole numbers get thousands separators, except in
+            columns that name something (`id` or `…_id`); other numbers two places.
+    """
+    names, answer = _cells(rows)
+    numeric = [
+        any(isinstance(row[at], numbers.Number | Decimal) for row in answer)
+        for at in range(len(names))
+    ]
+    lines = [
+        [str(name).replace("_", " ") for name in names],
+        ["--:" if number else ":--" for number in numeric],
+        *([_text(name, value) for name, value in zip(names, row, strict=True)] for row in answer),
+    ]
+    return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
+def _cells(rows: Any) -> tuple[list[Any], list[tuple[Any, ...]]]:
+    if isinstance(rows, pd.DataFrame):
+        missing_is_none = rows.astype(object).where(rows.notna(), None)
+        return list(rows.columns), list(missing_is_none.itertuples(index=False, name=None))
+    if hasattr(rows, "fetchall") and hasattr(rows, "description"):
+        return [column[0] for column in rows.description], rows.fetchall()
+    listed = list(rows)
+    return list(listed[0]) if listed else [], [tuple(row.values()) for row in listed]
+
+
+def _text(name: Any, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, numbers.Integral):
+        return str(value) if str(name).endswith("id") else f"{value:,}"
+    if isinstance(value, numbers.Real | Decimal):
+        return f"{value:,.2f}"
+    # A bar would end the cell, a dollar sign begin mathematics.
+    return str(value).replace("|", "\\|").replace("$", "\\$").replace("\n", " ")
 
 
 def file(

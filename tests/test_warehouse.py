@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import sys
 from dataclasses import dataclass
@@ -13,12 +14,14 @@ import duckdb
 import pytest
 from lab import paths
 from lab.errors import LabError
+from lab.services import Postgres
 
 sys.path.insert(0, str(paths.NOTEBOOKS / "1-warehousing"))
 
-from warehouse import lake, questions
+from warehouse import lake, oltp, questions
 from warehouse.run import PROJECT, dbt, report
 
+right = functools.cache(questions.right)
 FACTS = ("fct_order_lines", "fct_orders", "fct_payments", "fct_customer_months")
 PERIODS = ("2017-12-01/2017-12-30", "2017-12-31", "2018-01")
 OFFLINE = "select count(*) from fct_orders where store_id = 438 and ordered_on = '2017-12-29'"
@@ -141,13 +144,13 @@ def test_fuel_is_told_from_pieces_and_no_quantity_is_lost(year: Warehouse) -> No
 
 @pytest.mark.parametrize("question", questions.RIGHT)
 def test_the_year_is_answered_right(year: Warehouse, question: str) -> None:
-    expected = questions.right(question)
+    expected = right(question)
     assert questions.same(question, year.answer(question), expected) == len(expected) > 0
 
 
 @pytest.mark.parametrize("question", questions.RIGHT)
 def test_a_month_is_answered_right(march: Warehouse, question: str) -> None:
-    expected = questions.right(question, "2017-03", "2017-03")
+    expected = right(question, "2017-03", "2017-03")
     assert questions.same(question, march.answer(question), expected) == len(expected)
 
 
@@ -253,6 +256,48 @@ def test_extracting_again_changes_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*tmp*.parquet"))
 
 
+def test_a_lost_file_is_named_and_extracting_again_mends_it(
+    march: Warehouse, tmp_path: Path
+) -> None:
+    hurt = Warehouse(
+        shutil.copytree(march.lake, tmp_path / "lake").as_posix(), tmp_path / "w.duckdb"
+    )
+    assert hurt.dbt("run", "--select", "staging").success
+    (file,) = Path(hurt.lake).glob("order_lines/month=2017-03/*.parquet")
+    kept = shutil.copy(file, tmp_path / "kept.parquet")
+    short = duckdb.read_parquet(kept.as_posix()).filter("line_no > 1")
+    short.write_parquet(file.as_posix())
+    assert wrong(hurt.dbt("test", "--select", "lake_is_whole")) == ["lake_is_whole"]
+    lake.fill(hurt.lake, "2017-03", "2017-03")
+    assert hurt.dbt("test", "--select", "lake_is_whole").success
+
+
+def test_postgres_gives_the_lake_the_same_rows(tmp_path: Path) -> None:
+    periods = ("2017-01", "2017-02-01")
+    through, straight = (tmp_path / name for name in ("postgres", "straight"))
+    porter = duckdb.connect()
+    lake.load_extensions(porter, "postgres_scanner")
+    with Postgres() as pg, pg.connect(autocommit=True) as tills, lake.source() as shop:
+        oltp.open_shop(tills)
+        porter.execute(f"attach '{pg.url}' as tills (type postgres, read_only)")
+        for period in periods:
+            oltp.trade(tills, period)
+            lake.extract(porter, through.as_posix(), period, attached="tills")
+            shop.execute(f"set variable moment = timestamp '{lake.after(period)}'")
+            lake.extract(shop, straight.as_posix(), period)
+        porter.execute("detach tills")
+    for table in (*lake.WINDOWED, *lake.WHOLE, "controls"):
+        one, other = (
+            duckdb.read_parquet(
+                f"{place.as_posix()}/{table}/**/*.parquet", hive_partitioning=False
+            ).order("all")
+            for place in (through, straight)
+        )
+        assert one.columns == other.columns, table
+        assert one.types == other.types, table
+        assert one.fetchall() == other.fetchall(), table
+
+
 def test_a_day_is_not_extracted_twice(tmp_path: Path) -> None:
     with lake.source("2017-02") as shop:
         lake.extract(shop, tmp_path.as_posix(), "2017-02")
@@ -289,7 +334,7 @@ def test_the_shops_day_begins_at_midnight_in_new_york() -> None:
     ids=["a cent", "a share", "a count", "a row less", "a row twice", "a column less"],
 )
 def test_a_wrong_answer_is_told_from_the_right_one(change: Any, message: str) -> None:
-    expected = questions.right("revenue_by_month")
+    expected = right("revenue_by_month")
     assert questions.same("revenue_by_month", expected.iloc[::-1], expected) == 12
     with pytest.raises(LabError, match=message):
         questions.same("revenue_by_month", change(expected), expected)

@@ -36,9 +36,10 @@ def revenue_by_month(answer: pd.DataFrame) -> Figure:
 
 def cohort_retention(answer: pd.DataFrame) -> Figure:
     """Of households by month of their first order, the share that still buys."""
-    t = answer.copy()
+    t = answer.infer_objects()
     t["cohort"] = [
-        f"{_name(month)} ({size:,})" for month, size in zip(t.cohort_month, t.cohort_customers)
+        f"{_name(month)} ({size:,})"
+        for month, size in zip(t.cohort_month, t.cohort_customers, strict=True)
     ]
     grid = (100 * t.pivot(index="cohort", columns="age_months", values="retention")).loc[
         t.cohort.unique()
@@ -53,26 +54,27 @@ def cohort_retention(answer: pd.DataFrame) -> Figure:
     alt = (
         f"Of {first.cohort_customers.iloc[0]:,} households that first appear in "
         f"{_name(first.cohort_month.iloc[0])}, {100 * first.retention.iloc[-1]:.0f} percent bought "
-        f"in the last month. Of those that came later, {mean:.0f} percent bought in their second month."
+        f"in the last month. Of those that came later, {mean:.0f} percent bought in their second."
     )
     return fig, alt
 
 
 def basket_affinity(answer: pd.DataFrame, most: int = 12) -> Figure:
     """The pairs of categories that share a basket most beyond chance."""
-    top = answer.nlargest(most, "lift").iloc[::-1]
+    top = answer.infer_objects().nlargest(most, "lift").iloc[::-1]
     pair = top.category_a.str.capitalize() + " + " + top.category_b.str.lower()
     fig = px.bar(x=top.lift, y=pair, orientation="h", text=top.lift.map("{:.1f}".format))
     fig.update_xaxes(title="times as often together as by chance (lift)")
     fig.update_yaxes(title="two categories in one basket")
     fig.update_layout(height=500)
     alt = (
-        f"The {most} strongest pairs. {pair.iloc[-1]} are in one basket {top.lift.iloc[-1]:.1f} times "
-        f"as often as by chance; the last of the {most}, {pair.iloc[0]}, {top.lift.iloc[0]:.1f} times."
+        f"The {most} strongest pairs. {pair.iloc[-1]} share a basket {top.lift.iloc[-1]:.1f} times "
+        f"as often as by chance; the last of them, {pair.iloc[0]}, {top.lift.iloc[0]:.1f} times."
     )
     return fig, alt
 
 
+SYMBOLS = ("circle", "diamond", "square")
 ESTIMATES = {
     "against_others": "recipients less others",
     "against_before": "recipients, less their four weeks before",
@@ -82,12 +84,14 @@ ESTIMATES = {
 
 def campaign_effect(answer: pd.DataFrame, least: int = 100) -> Figure:
     """Three estimates of what a campaign brought, for campaigns that went to enough households."""
-    t = answer[answer.recipients >= least].sort_values("starts_on", ascending=False)
+    t = answer.infer_objects()
+    t = t[t.recipients >= least].sort_values("starts_on", ascending=False)
     label = [
-        f"{c} ({k[-1]}, {n:,})" for c, k, n in zip(t.campaign_id, t.campaign_type, t.recipients)
+        f"{c} ({k[-1]}, {n:,})"
+        for c, k, n in zip(t.campaign_id, t.campaign_type, t.recipients, strict=True)
     ]
     fig = go.Figure()
-    for symbol, (column, name) in zip(("circle", "diamond", "square"), ESTIMATES.items()):
+    for symbol, (column, name) in zip(SYMBOLS, ESTIMATES.items(), strict=True):
         marker = {"symbol": symbol, "size": 10}
         fig.add_scatter(x=t[column], y=label, name=name, mode="markers", marker=marker)
     fig.add_vline(x=0, line_dash="dot")
@@ -96,10 +100,10 @@ def campaign_effect(answer: pd.DataFrame, least: int = 100) -> Figure:
     fig.update_layout(height=560, legend={"orientation": "h", "y": 1.14})
     middle = t[list(ESTIMATES)].astype(float).median()
     alt = (
-        f"{len(t)} campaigns that at least {least} households got. Recipients spent "
-        f"{middle.against_others:,.0f} dollars more than others in the middle, but "
-        f"{middle.against_before:,.0f} more than they had before, and "
-        f"{middle.against_both:,.0f} more if the change of the others is taken off."
+        f"{len(t)} campaigns that at least {least} households got. The middle of the estimates is "
+        f"{middle.against_others:,.2f} dollars a household against others, "
+        f"{middle.against_before:,.2f} against their own four weeks before, and "
+        f"{middle.against_both:,.2f} against both."
     )
     return fig, alt
 
@@ -123,7 +127,7 @@ def payment_mismatches(answer: pd.DataFrame) -> Figure:
     fig.update_yaxes(title="paid less owed, dollars")
     each = "; ".join(
         f"{name}: {n} orders, {dollars:+,.2f} dollars"
-        for name, n, dollars in zip(names, t["size"], t["sum"])
+        for name, n, dollars in zip(names, t["size"], t["sum"], strict=True)
     )
     return fig, f"{t['size'].sum()} orders whose payments contradict them. {each}."
 

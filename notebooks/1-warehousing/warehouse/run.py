@@ -49,7 +49,9 @@ def dbt(
     }
     where = ["--project-dir", str(project), "--profiles-dir", str(project), "--target", target]
     with _environment(settings):
-        return dbtRunner().invoke([*words, *where, "--vars", json.dumps({"now": now}), "--quiet"])
+        # Its log goes to its file; what is to be seen of a run is in its result.
+        quiet = ["--log-level", "none", "--no-use-colors"]
+        return dbtRunner().invoke([*words, *where, "--vars", json.dumps({"now": now}), *quiet])
 
 
 def report(result: dbtRunnerResult) -> pd.DataFrame:

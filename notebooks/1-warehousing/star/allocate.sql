@@ -1,6 +1,7 @@
--- What an order as a whole was given, shared out to its lines in proportion to their amounts.
--- Each line gets what rounding leaves between the lines before it and itself, so that the lines
--- of an order sum to its cents exactly. An order of nothing is shared out evenly.
+-- What an order as a whole was given, shared out to its lines in proportion to their
+-- amounts. Each line gets what rounding leaves between the lines before it and itself,
+-- so that the lines of an order sum to its cents exactly. An order of nothing is shared
+-- out evenly.
 create or replace table allocated as
 with running as (
     select
@@ -8,9 +9,10 @@ with running as (
         line_no,
         product_id,
         orders.coupon_discount as whole,
-        sum(case when total > 0 then lines.amount else 1 end) over until_here as weight,
-        sum(case when total > 0 then lines.amount else 1 end) over the_order as full_weight,
-        round(whole * weight / full_weight, 2) as shared,
+        case when total > 0 then lines.amount else 1 end as weight,
+        sum(weight) over until_here as weight_until_here,
+        sum(weight) over the_order as weight_of_order,
+        round(whole * weight_until_here / weight_of_order, 2) as shared,
     from fct_order_lines as lines
     join fct_orders as orders using (order_id)
     where orders.coupon_discount > 0
@@ -22,7 +24,8 @@ select
     order_id,
     line_no,
     product_id,
-    (shared - lag(shared, 1, 0) over (partition by order_id order by line_no))::decimal(12, 2)
-        as coupon_share,
+    (shared - lag(shared, 1, 0) over (
+        partition by order_id order by line_no
+    ))::decimal(12, 2) as coupon_share,
 from running
 order by order_id, line_no;

@@ -1,4 +1,5 @@
--- Grain: one product, listed or sold. A product that only the tills know gets a row as well.
+-- Grain: one product, listed or sold. A product that only the tills know gets a row as
+-- well.
 create table dim_product as
 with listed as (
     select

@@ -8,7 +8,8 @@ select
     lines.product_id,
     ordered_on,
     quantity,
-    -- A gallon costs more than a dollar: what costs less a unit is counted in thousandths.
+    -- A gallon costs more than a dollar: what costs less a unit is counted in
+    -- thousandths.
     is_fuel and quantity > amount as in_thousandths,
     case when not in_thousandths then quantity end as units,
     case when in_thousandths then quantity / 1000 end as gallons,

@@ -1,5 +1,6 @@
--- A change that arrives late: `product_id` has cost `shelf_price` since the day `changed_on`.
--- All of it or nothing. A second run finds no version to split, and does nothing.
+-- A change that arrives late: `product_id` has cost `shelf_price` since the day
+-- `changed_on`. All of it or nothing. A second run finds no version to split, and does
+-- nothing.
 begin transaction;
 
 create temporary table split as

@@ -15,8 +15,61 @@ import duckdb
 import pandas as pd
 from star import shop
 
+QUESTIONS = ("own_brand", "weekends", "months")
+# What a layout stores besides its facts.
+LAYOUTS = {
+    "star": ["dim_product", "dim_date"],
+    "snow": [
+        "snow.product",
+        "snow.product_type",
+        "snow.product_category",
+        "snow.department",
+        "snow.date",
+        "snow.month",
+    ],
+    "wide": [],
+}
+FACTS = {"star": "fct_order_lines", "snow": "fct_order_lines", "wide": "wide_order_lines"}
 
-def stored(db: duckdb.DuckDBPyConnection, tables: list[str]) -> pd.DataFrame:
+
+def stored(db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Write each table of each layout, and measure.
+
+    Returns:
+        As `_measured`.
+    """
+    return _measured(db, [*LAYOUTS["star"], *LAYOUTS["snow"], *sorted(set(FACTS.values()))])
+
+
+def parts(sizes: pd.DataFrame) -> pd.DataFrame:
+    """How many MB (10^6 bytes) the facts and the dimensions of each layout take in each format."""
+    total = sizes.groupby("table")[["csv", "parquet"]].sum() / 1e6
+    return pd.DataFrame(
+        {"layout": layout, "part": part, "format": kind, "MB": total.loc[tables, kind].sum()}
+        for layout, dimensions in LAYOUTS.items()
+        for part, tables in (("facts", [FACTS[layout]]), ("dimensions", dimensions))
+        for kind in ("csv", "parquet")
+    )
+
+
+def keys(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Bytes that the key of a line's product version takes: natural, as a hash, as a number."""
+    db.execute("""
+        create or replace temporary table keys as
+        select product_id, product_key as "hash", number::integer as "number"
+        from fct_order_lines
+        join (
+            select product_key, row_number() over (order by product_id, valid_from) as number,
+            from dim_product_versions
+        ) using (product_key)
+        order by order_id, line_no
+    """)
+    sizes = _measured(db, ["keys"])
+    db.execute("drop table keys")
+    return dict(zip(sizes["name"], sizes["parquet"].tolist(), strict=True))
+
+
+def _measured(db: duckdb.DuckDBPyConnection, tables: list[str]) -> pd.DataFrame:
     """Write tables as Parquet (zstd), and as CSV, and count.
 
     Returns:
@@ -66,16 +119,22 @@ def cost(db: duckdb.DuckDBPyConnection, file: str, sizes: pd.DataFrame) -> dict[
     }
 
 
-def times(db: duckdb.DuckDBPyConnection, files: list[str], runs: int = 9) -> dict[str, float]:
-    """Median milliseconds of each question; they take turns, so that a slow moment hits all."""
-    took: dict[str, list[float]] = {file: [] for file in files}
+def times(db: duckdb.DuckDBPyConnection, runs: int = 5) -> pd.DataFrame:
+    """Median milliseconds of each question; layouts take turns, so that a slow moment hits all."""
+    took: dict[tuple[str, str], list[float]] = {
+        (question, layout): [] for question in QUESTIONS for layout in LAYOUTS
+    }
     for _ in range(runs):
-        for file in files:
-            query = shop.sql(file)
+        for (question, layout), each in took.items():
+            query = shop.sql(f"questions/{question}.{layout}.sql")
             began = perf_counter()
             db.execute(query).fetchall()
-            took[file].append((perf_counter() - began) * 1000)
-    return {file: median(each) for file, each in took.items()}
+            each.append((perf_counter() - began) * 1000)
+    return pd.DataFrame(
+        {"question": question}
+        | {f"{layout}, ms": median(took[question, layout]) for layout in LAYOUTS}
+        for question in QUESTIONS
+    )
 
 
 def _steps(nodes: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

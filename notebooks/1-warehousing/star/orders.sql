@@ -1,4 +1,5 @@
--- What happened to orders from `since` until `now` (days at the shop), merged into their rows.
+-- What happened to orders from `since` until `now` (days at the shop), merged into
+-- their rows.
 merge into fct_orders using (
     with touched as (
         select order_id from shop.orders

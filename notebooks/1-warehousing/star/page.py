@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import duckdb
+import pandas as pd
 from IPython.display import Markdown
 from star import shop
 
@@ -25,6 +26,27 @@ def rows(dicts: Iterable[dict[str, Any]]) -> Markdown:
     """Show dictionaries that have the same keys, one a row."""
     listed = list(dicts)
     return _markdown(list(listed[0]), [tuple(row.values()) for row in listed])
+
+
+def frame(answer: pd.DataFrame) -> Markdown:
+    """Show a data frame; what is missing stays empty."""
+    shown = answer.astype(object).where(answer.notna(), None)
+    return _markdown(list(shown), list(shown.itertuples(index=False)))
+
+
+def against(db: duckdb.DuckDBPyConnection, queries: dict[str, str]) -> Markdown:
+    """Run queries that each return one sum of dollars, beside what the shop's lines sum to."""
+    right = shop.value(db, "select sum(amount) from shop.order_lines")
+    sums = {asked: shop.value(db, query) for asked, query in queries.items()}
+    return rows(
+        {
+            "asked": asked,
+            "dollars": found,
+            "too many": found - right,
+            "times the truth": found / right,
+        }
+        for asked, found in sums.items()
+    )
 
 
 def tests(db: duckdb.DuckDBPyConnection) -> Markdown:
@@ -64,4 +86,6 @@ def _text(name: str, value: Any) -> str:
         return str(value) if name.endswith(NAMES) else f"{value:,}"
     if isinstance(value, float | Decimal):
         return f"{value:,.2f}"
+    if isinstance(value, datetime):
+        value = value.date()
     return value.isoformat() if isinstance(value, date) else str(value)

@@ -1,5 +1,6 @@
--- The same dimensions, split until each name stands in one row only. A category belongs to its
--- department: where two departments use one word, it names two categories, with two keys.
+-- The same dimensions, split until each name stands in one row only. A category belongs
+-- to its department: where two departments use one word, it names two categories, with
+-- two keys.
 create schema snow;
 
 create table snow.department as

@@ -1,5 +1,6 @@
--- The shop's tables as they lie in files, in a schema of their own.
--- Variables: customers, catalogue, orders, order_lines, payments, campaigns, mailings (paths).
+-- The shop's tables as they lie in files, in a schema of their own. Orders and payments get
+-- the day at the shop, New York's; as tables, so that it is computed once. Variables:
+-- customers, catalogue, orders, order_lines, payments, campaigns, mailings (paths).
 
 create schema shop;
 
@@ -8,13 +9,13 @@ create view shop.customers as from read_parquet(getvariable('customers'));
 -- What the shop says that it sells. Its tills know a few products more.
 create view shop.catalogue as from read_parquet(getvariable('catalogue'));
 
-create view shop.orders as
+create table shop.orders as
 select *, timezone('America/New_York', timezone('UTC', ordered_at))::date as ordered_on,
 from read_parquet(getvariable('orders'));
 
 create view shop.order_lines as from read_parquet(getvariable('order_lines'));
 
-create view shop.payments as
+create table shop.payments as
 select *, timezone('America/New_York', timezone('UTC', created_at))::date as created_on,
 from read_parquet(getvariable('payments'));
 

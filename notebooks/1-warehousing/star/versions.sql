@@ -1,18 +1,10 @@
-create or replace macro version_key(product_id, valid_from) as md5(product_id || '|' || valid_from);
-
--- Dollars a piece.
-create or replace macro price_band(price) as case
-    when price is null then 'not known'
-    when price < 1 then 'below 1'
-    when price < 2 then '1 to 2'
-    when price < 5 then '2 to 5'
-    else '5 and more'
-end;
-
 -- Grain: one product at one shelf price, from a day until another begins. Type 2.
 create or replace table dim_product_versions as
 with starts as (
-    select product_id, date '1900-01-01' as valid_from, null::decimal(12, 2) as shelf_price,
+    select
+        product_id,
+        date '1900-01-01' as valid_from,
+        null::decimal(12, 2) as shelf_price,
     from dim_product
     union all
     select product_id, changed_on, shelf_price, from price_changes

@@ -1,4 +1,5 @@
--- Everything in one table: each line carries its day's and its product's attributes with it.
+-- Everything in one table: each line carries its day's and its product's attributes
+-- with it.
 create table wide_order_lines as
 select
     lines.*,

@@ -1,0 +1,12 @@
+-- Revenue by price band: as the price was on the day of sale, and where it is counted
+-- when today's price is asked instead.
+select
+    coalesce(was.price_band, 'all') as price_band,
+    sum(amount) as as_it_was,
+    sum(amount) filter (was.price_band = price_band(today.shelf_price)) as in_this_band_today,
+    sum(amount) filter (was.price_band <> price_band(today.shelf_price)) as elsewhere_today,
+from fct_order_lines as lines
+join dim_product_versions as was using (product_key)
+join dim_product as today on lines.product_id = today.product_id
+group by rollup (was.price_band)
+order by was.price_band

@@ -9,6 +9,7 @@ import duckdb
 import pandas as pd
 from dbt.cli.main import dbtRunnerResult
 from IPython.display import Markdown
+from lab import show
 from warehouse.run import report
 
 
@@ -27,7 +28,7 @@ def table(file: Path, sql: str) -> Markdown:
 
 def markdown(frame: pd.DataFrame) -> Markdown:
     """A small data frame as a Markdown table."""
-    return Markdown(frame.to_markdown(index=False, intfmt=",", floatfmt=",.2f"))
+    return show.table(frame)
 
 
 def outcome(result: dbtRunnerResult) -> Markdown:
@@ -38,7 +39,7 @@ def outcome(result: dbtRunnerResult) -> Markdown:
     names = "".join(
         f"\n* `{node}`: {status}" for node, status in zip(failed.node, failed.status, strict=True)
     )
-    return Markdown(counts.to_markdown(index=False) + "\n" + names)
+    return Markdown(f"{show.table(counts).data}\n{names}")
 
 
 def written(file: Path, facts: Iterable[str]) -> pd.DataFrame:

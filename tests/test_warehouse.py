@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 import pytest
+
 from lab import paths
 from lab.errors import LabError
 from lab.services import Postgres
@@ -278,6 +279,9 @@ def test_postgres_gives_the_lake_the_same_rows(tmp_path: Path) -> None:
     porter = duckdb.connect()
     lake.load_extensions(porter, "postgres_scanner")
     with Postgres() as pg, pg.connect(autocommit=True) as tills, lake.source() as shop:
+        # A server somewhere else: its own clock must not move a day.
+        tills.execute("alter database shop set timezone to 'Asia/Tokyo'")
+        tills.execute("set timezone to 'Asia/Tokyo'")
         oltp.open_shop(tills)
         porter.execute(f"attach '{pg.url}' as tills (type postgres, read_only)")
         for period in periods:

@@ -36,7 +36,7 @@ def revenue_by_month(answer: pd.DataFrame) -> Figure:
 
 def cohort_retention(answer: pd.DataFrame) -> Figure:
     """Of households by month of their first order, the share that still buys."""
-    t = answer.infer_objects()
+    t = answer.infer_objects().sort_values(["cohort_month", "age_months"])
     t["cohort"] = [
         f"{_name(month)} ({size:,})"
         for month, size in zip(t.cohort_month, t.cohort_customers, strict=True)
@@ -118,8 +118,8 @@ FAULTS = {
 
 def payment_mismatches(answer: pd.DataFrame) -> Figure:
     """Dollars that payments and orders disagree about, by what is wrong."""
-    t = answer.assign(dollars=answer.difference.astype(float)).groupby("fault").dollars
-    t = t.agg(["sum", "size"]).loc[list(FAULTS)]
+    t = answer.groupby("fault").difference.agg(["sum", "size"]).loc[list(FAULTS)]
+    t = t.astype({"sum": float})
     names = list(FAULTS.values())
     text = [f"{n} orders" for n in t["size"]]
     fig = px.bar(x=names, y=t["sum"], text=text)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 from duckdb_extensions import import_extension
+
 from lab import datasets
 from lab.errors import LabError
 
@@ -116,7 +117,8 @@ def extract(
         Rows by table.
     """
     first, last = days(period)
-    start, end = (f"timestamp '{moment}'" for moment in (midnight(first), after(period)))
+    # With its zone a moment means the same in any session, wherever the server stands.
+    start, end = (f"timestamptz '{moment}+00'" for moment in (midnight(first), after(period)))
     window = f"{first}_{last}.parquet"
     _refuse_overlap(connection, lake, first, last)
     connection.execute("set TimeZone = 'UTC'")
@@ -137,7 +139,7 @@ def extract(
                 place = f"{table}/month={first:%Y-%m}/{window}"
             rows[table] = _copy(
                 connection,
-                f"select {columns}, {end} as loaded_at from {_from(query, attached)}",
+                f"select {columns}, {end}::timestamp as loaded_at from {_from(query, attached)}",
                 f"{lake}/{place}",
             )
     finally:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import duckdb
 import psycopg
-from lab import datasets
 from warehouse import lake
+
+from lab import datasets
 
 SCHEMA = Path(__file__).parents[1] / "shop" / "schema.sql"
 # What the lesson on transactions did not need: who asks for changes has to find them.
@@ -56,7 +57,7 @@ def trade(connection: psycopg.Connection, period: str) -> dict[str, int]:
     Returns:
         How many rows each table got, and how many orders have changed.
     """
-    seen = "select coalesce(max(updated_at), '2000-01-01') at time zone 'UTC' from orders"
+    seen = "select coalesce(max(updated_at), '2000-01-01+00') at time zone 'UTC' from orders"
     with connection.transaction(), lake.source(at=lake.after(period)) as year:
         (since,) = connection.execute(seen).fetchone()
         if since.year == 2000:

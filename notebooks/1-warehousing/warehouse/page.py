@@ -9,8 +9,9 @@ import duckdb
 import pandas as pd
 from dbt.cli.main import dbtRunnerResult
 from IPython.display import Markdown
-from lab import show
 from warehouse.run import report
+
+from lab import show
 
 
 def rows(file: Path, sql: str) -> pd.DataFrame:

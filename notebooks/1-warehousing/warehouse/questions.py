@@ -11,9 +11,10 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+from warehouse import lake
+
 from lab import datasets
 from lab.errors import LabError
-from warehouse import lake
 
 # Lines as the source has them, on the shop's own days; money in cents that can be summed.
 RAW = """

@@ -7,8 +7,9 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import psycopg
-from lab import datasets
 from warehouse.page import rows
+
+from lab import datasets
 
 TILLS = """
     select count(*), sum(amount), count(distinct order_id), count(distinct customer_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -72,6 +73,8 @@ class Snowflake(Service):
         """A new connection; `options` go to `snowflake.connector.connect`."""
         import snowflake.connector
 
+        # It reports every refused connection of a server that is still starting.
+        logging.getLogger("snowflake.connector.vendored.urllib3").setLevel(logging.ERROR)
         return snowflake.connector.connect(**{**self.options, **options})
 
     @property

@@ -6,7 +6,9 @@ import re
 from typing import Any
 
 import pandas as pd
-from lab.services import BigQuery, Postgres, Snowflake
+import psycopg
+
+from lab.services import BigQuery, Postgres
 from lab.services.service import Service
 
 
@@ -24,7 +26,9 @@ def ask(server: Service, sql: str) -> pd.DataFrame:
     if isinstance(server, Postgres):
         with server.connect() as connection:
             cursor = connection.execute(sql)
-            frame = pd.DataFrame(cursor.fetchall(), columns=[column.name for column in cursor.description])
+            frame = pd.DataFrame(
+                cursor.fetchall(), columns=[column.name for column in cursor.description]
+            )
     elif isinstance(server, BigQuery):
         frame = server.client().query_and_wait(sql).to_dataframe()
     else:
@@ -33,9 +37,21 @@ def ask(server: Service, sql: str) -> pd.DataFrame:
     return frame.rename(columns=str.lower)
 
 
+def refusal(connection: psycopg.Connection, statements: str) -> str:
+    """How PostgreSQL refuses what is sent, which is undone in any case."""
+    try:
+        with connection.transaction(force_rollback=True):
+            for statement in statements.split(";"):
+                connection.execute(statement)
+    except psycopg.Error as error:
+        return str(error.diag.message_primary)
+    return "accepted"
+
+
 def first(server: Service, expression: str) -> str:
     """What an engine makes of an expression: its value as text, or the first line of its refusal."""
     try:
-        return str(ask(server, f"select {expression} as answer")["answer"][0])
+        value = ask(server, f"select {expression} as answer")["answer"][0]
+        return "null" if pd.isna(value) else str(value)
     except Exception as error:  # each client has its own kind
         return "refused: " + re.split(r"[\n;]", str(error))[0][:60]

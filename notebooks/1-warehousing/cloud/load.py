@@ -6,12 +6,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
+
 from lab import datasets
 
 if TYPE_CHECKING:
     from lab.services import BigQuery, Postgres, Snowflake
 
-TABLES = "orders", "order_lines", "payments", "controls", "customers", "products", "campaigns", "mailings"
+TABLES = (
+    "orders",
+    "order_lines",
+    "payments",
+    "controls",
+    "customers",
+    "products",
+    "campaigns",
+    "mailings",
+)
 
 
 def files(lake: str, table: str) -> list[Path]:
@@ -51,7 +61,9 @@ def bigquery(server: BigQuery, lake: str) -> None:
     client.create_dataset("lake")
     parquet = LoadJobConfig(source_format="PARQUET", write_disposition="WRITE_APPEND")
     for table in TABLES:
-        client.query_and_wait(f"create table lake.{table} ({columns(lake, table, VARCHAR='string')})")
+        client.query_and_wait(
+            f"create table lake.{table} ({columns(lake, table, VARCHAR='string', SMALLINT='bigint')})"
+        )
         for file in files(lake, table):
             with file.open("rb") as content:
                 client.load_table_from_file(content, f"lake.{table}", job_config=parquet).result()

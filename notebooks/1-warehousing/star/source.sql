@@ -1,6 +1,7 @@
--- The shop's tables as they lie in files, in a schema of their own. Orders and payments get
--- the day at the shop, New York's; as tables, so that it is computed once. Variables:
--- customers, catalogue, orders, order_lines, payments, campaigns, mailings (paths).
+-- The shop's tables as they lie in files, in a schema of their own. Orders and payments
+-- get their day at the shop, New York's; as tables, so that it is computed once.
+-- Variables: customers, catalogue, orders, order_lines, payments, campaigns, mailings
+-- (paths).
 
 create schema shop;
 

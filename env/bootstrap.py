@@ -1,9 +1,11 @@
-"""Makes the course's environment, `.venv`, from the lock. Needs Python 3.11 or 3.12 and a package index.
+"""Makes the course's environment, `.venv`, from the lock. Needs Python 3.11 or 3.12 and a package
+index.
 
     python3 env/bootstrap.py            make it, if it is missing or the lock has changed
     python3 env/bootstrap.py --lock     write requirements.lock and environment.yml anew
 
-Only the standard library is used, as nothing else is there yet. Run by any Python 3.8 or later, it finds a right one.
+Only the standard library is used, as nothing else is there yet. Run by any Python 3.8 or later, it
+finds a right one.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ def find_python() -> list[str]:
     """The command of a Python 3.11 or 3.12, this one if it is."""
     if "%d.%d" % sys.version_info[:2] in VERSIONS:
         return [sys.executable]
-    candidates = [[f"python{version}"] for version in VERSIONS] + [["py", f"-{version}"] for version in VERSIONS]
+    candidates = [[f"python{version}"] for version in VERSIONS] + [
+        ["py", f"-{version}"] for version in VERSIONS
+    ]
     for command in candidates:
         if shutil.which(command[0]):
             try:
@@ -72,7 +76,12 @@ def uv(*words: object) -> None:
     for ours, pips in (("UV_DEFAULT_INDEX", "PIP_INDEX_URL"), ("SSL_CERT_FILE", "PIP_CERT")):
         if pips in os.environ and ours not in os.environ:
             env[ours] = os.environ[pips]
-    run([str(BIN / "uv"), *words], f"uv {words[0]}", UV_NO_PROGRESS="" if sys.stdout.isatty() else "1", **env)
+    run(
+        [str(BIN / "uv"), *words],
+        f"uv {words[0]}",
+        UV_NO_PROGRESS="" if sys.stdout.isatty() else "1",
+        **env,
+    )
 
 
 def make() -> None:
@@ -81,25 +90,40 @@ def make() -> None:
         return
     free = shutil.disk_usage(ROOT).free / 2**30
     if not VENV.exists() and free < DISK_GB:
-        raise Sorry(f"{ROOT} has {free:.1f} GB free and the environment takes {DISK_GB} GB; make room and try again.")
+        raise Sorry(
+            f"{ROOT} has {free:.1f} GB free and the environment takes {DISK_GB} GB; make room and try again."
+        )
     python = find_python()
     if not PYTHON.exists():
         # A half-made environment would trip the next try.
         shutil.rmtree(VENV, ignore_errors=True)
         print(f"Making {VENV} (once; 4 GB, a few minutes).", flush=True)
-        run([*python, "-m", "venv", VENV], "making the virtual environment (on Debian: install python3-venv)")
+        run(
+            [*python, "-m", "venv", VENV],
+            "making the virtual environment (on Debian: install python3-venv)",
+        )
     STAMP.unlink(missing_ok=True)
     run(
         [PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", INSTALLER],
         "installing the installer",
     )
     uv("pip", "sync", "--quiet", "--python", PYTHON, "--require-hashes", LOCK, INSTALLER)
-    uv("pip", "install", "--quiet", "--python", PYTHON, "--no-deps", "--no-build-isolation", "--editable", ROOT)
+    uv(
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        PYTHON,
+        "--no-deps",
+        "--no-build-isolation",
+        "--editable",
+        ROOT,
+    )
     STAMP.write_text(wanted())
 
 
 def lock() -> None:
-    """Write the locks anew from what requirements.in asks for, and environment.yml from the lock."""
+    """Write the locks anew from what requirements.in asks for, and environment.yml from them."""
     make()
     common = ["--universal", "--python-version", "3.11", "--generate-hashes", "--quiet"]
     common += ["--custom-compile-command", "python3 env/bootstrap.py --lock"]
@@ -126,7 +150,9 @@ def conda() -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--lock", action="store_true", help="write the locks anew")
     try:
         (lock if parser.parse_args().lock else make)()

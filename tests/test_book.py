@@ -12,6 +12,7 @@ import nbformat
 import plotly.graph_objects as go
 import pytest
 from bs4 import BeautifulSoup
+
 from lab import book, paths, show
 from lab.errors import LabError
 

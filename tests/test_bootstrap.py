@@ -1,4 +1,4 @@
-"""Making the environment: what is said when it can't be made, and that nothing half-made is left."""
+"""Making the environment: what is said when it can't be, and that nothing half-made is left."""
 
 import importlib.util
 import shutil
@@ -7,6 +7,7 @@ import sys
 from collections import namedtuple
 
 import pytest
+
 from lab import paths
 
 

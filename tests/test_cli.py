@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from lab import paths
 
 LAB = [sys.executable, "-c", "from lab.cli import main; main()"]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+
 from lab import datasets, paths
 from lab.errors import LabError
 

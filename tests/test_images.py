@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
 import pytest
+
 from lab import images, paths, services, standins
 from lab.errors import LabError, Unavailable
 from lab.services.service import mode

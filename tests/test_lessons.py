@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from lab import notebooks, paths, run, services
 
 LESSONS = notebooks.find([])
@@ -69,7 +70,10 @@ def test_has_cells_that_can_be_taken_in(path):
         (r"^\s*[!%]\s*pip", "the lock brings what a lesson needs"),
         (r"import \*", "name what you import"),
         (r"time\.sleep\(", "wait for a condition"),
-        (r"[\"'](/home/|/tmp/|/Users/|[A-Z]:\\\\)", "use a path below the lesson, or a temporary one"),
+        (
+            r"[\"'](/home/|/tmp/|/Users/|[A-Z]:\\\\)",
+            "use a path below the lesson, or a temporary one",
+        ),
         (r"localhost", "127.0.0.1, or what the service says"),
     ],
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+
 from lab import notebooks, run
 from lab.errors import LabError
 
@@ -78,7 +79,8 @@ def test_one_failure_does_not_stop_the_others(course):
 def test_a_notebook_that_hangs_is_stopped_with_all_it_started(course, capsys):
     write(
         course / "a.ipynb",
-        "import subprocess, sys\nchild = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(987)'])",
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(987)'])",
         "while True: pass",
     )
     assert run.run([course], timeout=6) == 1
@@ -107,13 +109,16 @@ def test_a_file_that_is_no_notebook_is_named(course):
     (course / "a.ipynb").write_text("{not json")
     with pytest.raises(LabError, match=r"a\.ipynb is not a notebook"):
         run.run([course])
-    (course / "a.ipynb").write_text('{"cells": 3, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}')
+    (course / "a.ipynb").write_text(
+        '{"cells": 3, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}'
+    )
     with pytest.raises(LabError, match=r"a\.ipynb is not a valid notebook"):
         run.run([course])
 
 
 @pytest.mark.parametrize(
-    ("given", "says"), [("nowhere", "no such file or folder"), ("empty", "no notebook in this folder")]
+    ("given", "says"),
+    [("nowhere", "no such file or folder"), ("empty", "no notebook in this folder")],
 )
 def test_a_path_that_names_nothing_is_an_error(course, given, says):
     (course / "empty").mkdir()
@@ -183,7 +188,8 @@ def test_unknown_metadata_is_an_error(course):
 def test_services_are_reported_and_nothing_of_them_is_left(course):
     write(
         course / "a.ipynb",
-        "from lab.services import Postgres\npg = Postgres().start()\nprint(pg.connect().execute('select 41 + 1').fetchone())",
+        "from lab.services import Postgres\npg = Postgres().start()\n"
+        "print(pg.connect().execute('select 41 + 1').fetchone())",
         services=["postgres"],
     )
     assert run.run([course]) == 0
@@ -195,15 +201,21 @@ def test_services_are_reported_and_nothing_of_them_is_left(course):
 @pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
 def test_stopping_the_runner_leaves_nothing_behind(course, sign):
-    write(course / "a.ipynb", "from lab.services import Postgres\npg = Postgres().start()", "while True: pass")
+    write(
+        course / "a.ipynb",
+        "from lab.services import Postgres\npg = Postgres().start()",
+        "while True: pass",
+    )
     code = (
         "import sys; from pathlib import Path; from lab import run\n"
-        f"for name in ('EXECUTED', 'FAILED', 'RUNS'): setattr(run, name, Path({str(course.parent)!r}) / name)\n"
-        f"run.REPORT = Path({str(course.parent)!r}) / 'report.json'\n"
-        f"run.paths.ROOT = Path({str(course.parent)!r})\n"
+        f"root = Path({str(course.parent)!r})\n"
+        "for name in ('EXECUTED', 'FAILED', 'RUNS'): setattr(run, name, root / name)\n"
+        "run.REPORT, run.paths.ROOT = root / 'report.json', root\n"
         f"sys.exit(run.run([Path({str(course)!r})]))"
     )
-    runner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    runner = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + 60
     kernels = []
     while not kernels and time.monotonic() < deadline:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import duckdb
 import pandas as pd
+
 from lab import show
 
 

@@ -2,6 +2,7 @@
 
 import nbformat
 import pytest
+
 from lab import paths
 from lab.notebooks import find, read
 from lab.tidy import tidied, tidy
@@ -15,7 +16,12 @@ def messy(tmp_path):
     code.metadata = nbformat.from_dict({"scrolled": True, "tags": ["measured"]})
     graded = nbformat.v4.new_code_cell("y = 2", id="deadbeef")
     graded.metadata = nbformat.from_dict({"nbgrader": {"grade_id": "revenue", "points": 1}})
-    node.cells = [nbformat.v4.new_markdown_cell("## One idea", id="named"), code, graded, code.copy()]
+    node.cells = [
+        nbformat.v4.new_markdown_cell("## One idea", id="named"),
+        code,
+        graded,
+        code.copy(),
+    ]
     path = tmp_path / "a.ipynb"
     nbformat.write(node, path)
     return path
@@ -42,6 +48,8 @@ def test_tidying_twice_is_tidying_once(messy):
     assert tidied(nbformat.reads(once, as_version=4)) == once
 
 
-@pytest.mark.parametrize("path", [*find([]), *find([], default=paths.SOLUTIONS)], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [*find([]), *find([], default=paths.SOLUTIONS)], ids=lambda path: path.name
+)
 def test_committed_notebooks_are_tidy(path):
     assert path.read_text(encoding="utf-8") == tidied(read(path).node), "run `lab tidy`"

@@ -17,16 +17,26 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,
 )
-images_app = typer.Typer(no_args_is_help=True, help="The container images that services start from.")
+images_app = typer.Typer(
+    no_args_is_help=True, help="The container images that services start from."
+)
 app.add_typer(images_app, name="images")
 
-Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="How many at once. [default: cores]")]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", "-j", min=1, help="How many at once. [default: cores]")
+]
 Unsafe = Annotated[
     bool, typer.Option("--unsafe", help="Without a sandbox, run students' code as you.")
 ]
-Assignments = Annotated[list[str] | None, typer.Argument(help="Names of assignments; all when none is named.")]
-ImageNames = Annotated[list[str] | None, typer.Argument(help="Names from `lab images list`; all when none is named.")]
-Paths = Annotated[list[Path] | None, typer.Argument(help="Notebooks or folders; all when none is named.")]
+Assignments = Annotated[
+    list[str] | None, typer.Argument(help="Names of assignments; all when none is named.")
+]
+ImageNames = Annotated[
+    list[str] | None, typer.Argument(help="Names from `lab images list`; all when none is named.")
+]
+Paths = Annotated[
+    list[Path] | None, typer.Argument(help="Notebooks or folders; all when none is named.")
+]
 
 
 @app.command()
@@ -63,7 +73,9 @@ def images_build(names: ImageNames = None) -> None:
 
 @app.command()
 def services(
-    names: Annotated[list[str] | None, typer.Argument(help="Services to start; without any, list them.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Services to start; without any, list them.")
+    ] = None,
 ) -> None:
     """Start services by hand, print their addresses, and stop them on Ctrl-C."""
     from lab.services import by_hand
@@ -92,25 +104,24 @@ def run(
         bool, typer.Option(help="Run each a second time and compare the answers.")
     ] = False,
     timeout: Annotated[
-        int | None, typer.Option(min=1, help="Seconds a notebook may take. [default: its own budget]")
+        int | None,
+        typer.Option(min=1, help="Seconds a notebook may take. [default: its own budget]"),
     ] = None,
-    strict: Annotated[
-        bool, typer.Option(help="A skipped notebook is a failure too.")
-    ] = False,
+    strict: Annotated[bool, typer.Option(help="A skipped notebook is a failure too.")] = False,
 ) -> None:
     """Execute notebooks on real services, and report."""
     from lab.run import run
 
-    code = run(
-        paths or [], jobs=jobs, changed=changed, twice=twice, timeout=timeout, strict=strict
-    )
+    code = run(paths or [], jobs=jobs, changed=changed, twice=twice, timeout=timeout, strict=strict)
     raise typer.Exit(code)
 
 
 @app.command()
 def tidy(
     paths: Paths = None,
-    check: Annotated[bool, typer.Option(help="Change nothing; fail where something would.")] = False,
+    check: Annotated[
+        bool, typer.Option(help="Change nothing; fail where something would.")
+    ] = False,
 ) -> None:
     """Bring notebooks into the form they are committed in."""
     from lab.tidy import tidy
@@ -141,11 +152,18 @@ def release(
 def grade(
     assignment: Annotated[str, typer.Argument(help="The assignment, for example 1-warehousing.")],
     submitted: Annotated[
-        Path | None, typer.Option(help="Folder of STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb. [default: grading/submitted]")
+        Path | None,
+        typer.Option(
+            help="Folder of STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb. [default: grading/submitted]"
+        ),
     ] = None,
     jobs: Jobs = None,
-    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to grade on.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write the results as JSON to this file.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler to grade on.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the results as JSON to this file.")
+    ] = None,
     afresh: Annotated[
         bool, typer.Option("--afresh", help="Grade again what was graded and has not changed.")
     ] = False,

@@ -33,7 +33,7 @@ SERVERS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: `ok`, `less` (it works with less) or `bad` (it does not work)."""
+    """One thing that was looked at: `ok`, `less` (works with less) or `bad` (does not work)."""
 
     what: str
     grade: str
@@ -43,13 +43,24 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at everything that the course depends on."""
-    return [_python(), _environment(), _memory(), _disk(), _loopback(), *_docker(), *_wheels(), _browser()]
+    return [
+        _python(),
+        _environment(),
+        _memory(),
+        _disk(),
+        _loopback(),
+        *_docker(),
+        *_wheels(),
+        _browser(),
+    ]
 
 
 def _python() -> Finding:
     here = platform.python_version()
     right = sys.version_info[:2] in ((3, 11), (3, 12))
-    return Finding("Python", "ok" if right else "bad", here, "" if right else "the course needs 3.11 or 3.12")
+    return Finding(
+        "Python", "ok" if right else "bad", here, "" if right else "the course needs 3.11 or 3.12"
+    )
 
 
 def _environment() -> Finding:
@@ -67,7 +78,9 @@ def _environment() -> Finding:
     if not wrong:
         return Finding("packages", "ok", "all as locked")
     some = ", ".join(wrong[:4]) + (" and others" if len(wrong) > 4 else "")
-    return Finding("packages", "less", f"{len(wrong)} not as locked", f"{some}: run env/bootstrap.py")
+    return Finding(
+        "packages", "less", f"{len(wrong)} not as locked", f"{some}: run env/bootstrap.py"
+    )
 
 
 def _applies(marker: str) -> bool:
@@ -96,13 +109,22 @@ def _loopback() -> Finding:
             with socket.create_connection(server.getsockname(), timeout=2):
                 return Finding("ports", "ok", "127.0.0.1 can be bound and reached")
     except OSError as error:
-        return Finding("ports", "bad", str(error), "no service can be reached; look at the firewall")
+        return Finding(
+            "ports", "bad", str(error), "no service can be reached; look at the firewall"
+        )
 
 
 def _docker() -> list[Finding]:
     wish = os.environ.get("LAB_SERVICES", "auto")
     if reason := images.engine():
-        return [Finding("Docker", "less", reason, "services run as processes; lessons that need containers are skipped")]
+        return [
+            Finding(
+                "Docker",
+                "less",
+                reason,
+                "services run as processes; lessons that need containers are skipped",
+            )
+        ]
     here, away = [], []
     for name in images.manifest():
         (here if images.local_id(name) else away).append(name)
@@ -119,7 +141,9 @@ def _wheels() -> list[Finding]:
     missing = {name: costs for name, costs in SERVERS.items() if not _installed(name)}
     if not missing:
         return [Finding("servers in wheels", "ok", f"all {len(SERVERS)}")]
-    return [Finding("server", "less", f"{name} is not here", costs) for name, costs in missing.items()]
+    return [
+        Finding("server", "less", f"{name} is not here", costs) for name, costs in missing.items()
+    ]
 
 
 def _installed(name: str) -> bool:
@@ -133,7 +157,9 @@ def _browser() -> Finding:
     for name in ("chromium", "google-chrome", "chrome"):
         if found := shutil.which(name):
             return Finding("browser for tests", "ok", found)
-    return Finding("browser for tests", "less", "no chromium", "the tests of the built pages are skipped")
+    return Finding(
+        "browser for tests", "less", "no chromium", "the tests of the built pages are skipped"
+    )
 
 
 def doctor() -> int:
@@ -153,7 +179,11 @@ def doctor() -> int:
     bad = [one for one in findings if one.grade == "bad"]
     less = [one for one in findings if one.grade == "less"]
     if bad:
-        say("The course can't run here: " + "; ".join(f"{one.what}: {one.costs}" for one in bad) + ".")
+        say(
+            "The course can't run here: "
+            + "; ".join(f"{one.what}: {one.costs}" for one in bad)
+            + "."
+        )
     elif less:
         say("The course runs here, with the limits named above.")
     else:

@@ -2,7 +2,8 @@
 
 Usage: python -m lab.execute NOTEBOOK OUTPUT RESULT
 
-RESULT is a JSON file, rewritten at every cell, so that whoever kills this process knows how far it came.
+RESULT is a JSON file, rewritten at every cell, so that whoever kills this process knows how far it
+came.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from papermill.exceptions import PapermillExecutionError
 class KernelManager(AsyncKernelManager):
     """Speaks to its kernel over local sockets: two kernels can't meet on a port.
 
-    The sockets are named after the connection file; without one, all would lie in the working folder
-    under one name.
+    The sockets are named after the connection file; without one, all would lie in the working
+    folder under one name.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -70,7 +71,11 @@ def execute(source: Path, target: Path, result: Path) -> None:
             traceback=list(error.traceback),
         )
     except DeadKernelError:
-        tell(status="failed", error="DeadKernel", reason="the kernel died: killed, crashed or out of memory")
+        tell(
+            status="failed",
+            error="DeadKernel",
+            reason="the kernel died: killed, crashed or out of memory",
+        )
 
 
 def main() -> None:

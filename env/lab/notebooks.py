@@ -21,7 +21,8 @@ class Needs:
 
     Attributes:
         services: names of services it starts, as in `lab services`.
-        needs: what the default path lacks: any of "containers", "maven", "npm". A lesson that names one
+        needs: what the default path lacks: any of "containers", "maven", "npm". A lesson that
+        names one
             may be skipped where it can't be had.
         memory_mb: the most memory that it and its services take, in MiB.
         seconds: the longest that it should take.
@@ -64,8 +65,8 @@ class Notebook:
         unknown = set(said) - set(Needs.__dataclass_fields__)
         if unknown:
             raise LabError(
-                f"{self.name}: its metadata has lab.{', lab.'.join(sorted(unknown))}, which means nothing; "
-                f"there are {', '.join(Needs.__dataclass_fields__)}."
+                f"{self.name}: its metadata has lab.{', lab.'.join(sorted(unknown))}, which means "
+                f"nothing; there are {', '.join(Needs.__dataclass_fields__)}."
             )
         for key in ("services", "needs"):
             if key in said:
@@ -113,7 +114,10 @@ def find(given: Iterable[Path], default: Path = paths.NOTEBOOKS) -> list[Path]:
             inside = sorted(
                 one
                 for one in path.resolve().rglob("*.ipynb")
-                if not any(part.startswith((".", "_build")) for part in one.relative_to(path.resolve()).parts)
+                if not any(
+                    part.startswith((".", "_build"))
+                    for part in one.relative_to(path.resolve()).parts
+                )
             )
             if not inside and path != default:
                 raise LabError(f"{path}: there is no notebook in this folder.")
@@ -121,7 +125,9 @@ def find(given: Iterable[Path], default: Path = paths.NOTEBOOKS) -> list[Path]:
         elif path.suffix == ".ipynb" and path.exists():
             found.append(path.resolve())
         elif path.exists():
-            raise LabError(f"{path} is not a notebook; give a file that ends in .ipynb, or a folder.")
+            raise LabError(
+                f"{path} is not a notebook; give a file that ends in .ipynb, or a folder."
+            )
         else:
             raise LabError(f"{path}: there is no such file or folder.")
     return list(dict.fromkeys(found))

@@ -1,7 +1,7 @@
 """Executes notebooks, several at a time, on real services, and reports what happened.
 
-What ran well is kept under `_build/executed`, with a record beside it under `_build/runs`; a failed run
-leaves its copy under `_build/failed` and takes nothing away from the last good one.
+What ran well is kept under `_build/executed`, with a record beside it under `_build/runs`; a
+failed run leaves its copy under `_build/failed` and takes nothing away from the last good one.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def run(
     Args:
         given: files and folders.
         jobs: how many at once; by default as many as there are cores.
-        changed: leave out what has a good run and has not changed since: its code, its phase's files,
+        changed: leave out what has a good run and has not changed since: its code, its phase's
+        files,
             `lab`, the lock, the data's manifest, the images, the way of its services.
         twice: run each again and compare the answers of all cells without the tag `measured`.
         timeout: seconds that one notebook may take, instead of `LONGEST_S`.
@@ -91,15 +92,24 @@ def run(
     """
     books = [notebooks.read(path) for path in notebooks.find(given)]
     if not books:
-        raise LabError("there is no notebook below notebooks/; is this a whole clone of the course?")
+        raise LabError(
+            "there is no notebook below notebooks/; is this a whole clone of the course?"
+        )
     records = {
-        book.name: Record(book.name, book.title, limit_s=timeout or LONGEST_S, fingerprint=fingerprint(book))
+        book.name: Record(
+            book.name, book.title, limit_s=timeout or LONGEST_S, fingerprint=fingerprint(book)
+        )
         for book in books
     }
     todo = []
     for book in books:
         last = kept(book.name)
-        if changed and last and last.status == "ok" and last.fingerprint == records[book.name].fingerprint:
+        if (
+            changed
+            and last
+            and last.status == "ok"
+            and last.fingerprint == records[book.name].fingerprint
+        ):
             last.fresh = False
             records[book.name] = last
         else:
@@ -111,7 +121,9 @@ def run(
     # Its guard ends the workers if this process is killed.
     Session.current()
     with board(list(records.values())), ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
-        futures = [pool.submit(_one, book, records[book.name], twice, memory, stop) for book in todo]
+        futures = [
+            pool.submit(_one, book, records[book.name], twice, memory, stop) for book in todo
+        ]
         try:
             for future in futures:
                 future.result()
@@ -125,15 +137,21 @@ def run(
     return _tell(list(records.values()), strict)
 
 
-def _one(book: Notebook, record: Record, twice: bool, memory: Memory, stop: threading.Event) -> None:
+def _one(
+    book: Notebook, record: Record, twice: bool, memory: Memory, stop: threading.Event
+) -> None:
     if stop.is_set():
         return
     if reason := lacking(book):
         record.status, record.reason = "skipped", reason
-        return keep(record)
-    with memory.take(book.needs.memory_mb), tempfile.TemporaryDirectory(prefix="lab-run-") as folder:
+        keep(record)
+        return
+    with (
+        memory.take(book.needs.memory_mb),
+        tempfile.TemporaryDirectory(prefix="lab-run-") as folder,
+    ):
         if stop.is_set():
-            return
+            return None
         record.status = "running"
         first = Path(folder) / "first.ipynb"
         _execute(book, record, Path(folder), first, stop)
@@ -145,8 +163,8 @@ def _one(book: Notebook, record: Record, twice: bool, memory: Memory, stop: thre
             if record.status == "ok" and (cell := first_difference(first, second)):
                 record.status, record.cell = "failed", cell
                 record.reason = (
-                    f"the answers of cell {cell} differ between two runs; sort them, seed them, or tag "
-                    f"the cell `{MEASURED}` if it measures"
+                    f"the answers of cell {cell} differ between two runs; sort them, seed them, or "
+                    f"tag the cell `{MEASURED}` if it measures"
                 )
         place = {"ok": EXECUTED, "failed": FAILED}.get(record.status)
         if place and first.exists():
@@ -160,7 +178,9 @@ def _one(book: Notebook, record: Record, twice: bool, memory: Memory, stop: thre
         keep(record)
 
 
-def _execute(book: Notebook, record: Record, folder: Path, target: Path, stop: threading.Event) -> None:
+def _execute(
+    book: Notebook, record: Record, folder: Path, target: Path, stop: threading.Event
+) -> None:
     """Execute once in a process of its own; watch its time, its memory and the wish to stop."""
     result, told = folder / "result.json", folder / "services.jsonl"
     log = folder / "log"
@@ -215,7 +235,9 @@ def _execute(book: Notebook, record: Record, folder: Path, target: Path, stop: t
     else:
         tail = log.read_text(errors="replace").strip().splitlines()[-3:]
         record.status = "failed"
-        record.reason = f"its run ended with code {worker.returncode}: {' '.join(tail) or 'no word'}"
+        record.reason = (
+            f"its run ended with code {worker.returncode}: {' '.join(tail) or 'no word'}"
+        )
 
 
 def _excerpt(told_us: dict[str, Any]) -> str:
@@ -231,7 +253,9 @@ def lacking(book: Notebook) -> str:
             if reason := images.engine():
                 return f"it needs containers, and {reason}"
         elif need not in ("maven", "npm"):  # what these bring may be cached: the lesson finds out
-            raise LabError(f"{book.name}: its metadata needs {need!r}; known are containers, maven and npm.")
+            raise LabError(
+                f"{book.name}: its metadata needs {need!r}; known are containers, maven and npm."
+            )
     return ""
 
 
@@ -254,10 +278,10 @@ def fingerprint(book: Notebook) -> str:
     files += [room / f"{name}.py" for name in ("datasets", "show", "images", "jars", "execute")]
     files += [paths.ENV / "requirements.lock", *paths.IMAGES.rglob("*")]
     for file in sorted(files):
-        if file.is_file() and not any(part in ("__pycache__", ".ipynb_checkpoints") for part in file.parts):
-            if file.suffix != ".md":
-                add(file.relative_to(paths.ROOT) if file.is_relative_to(paths.ROOT) else file)
-                digest.update(file.read_bytes())
+        left_out = {"__pycache__", ".ipynb_checkpoints"} & set(file.parts) or file.suffix == ".md"
+        if file.is_file() and not left_out:
+            add(file.relative_to(paths.ROOT) if file.is_relative_to(paths.ROOT) else file)
+            digest.update(file.read_bytes())
     add(sys.version, os.environ.get("LAB_SERVICES", "auto"), bool(images.engine()))
     for service in book.needs.services:
         add(images.local_id(services.named(service).image))
@@ -276,7 +300,7 @@ def kept(name: str) -> Record | None:
 
 
 def keep(record: Record) -> None:
-    """Write a record down. The executed copy of the last good run stays, whatever the record says."""
+    """Write a record down. The executed copy of the last good run stays, whatever it says."""
     file = RUNS / f"{record.path}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".part")
@@ -296,7 +320,10 @@ def write_report() -> None:
             "services": os.environ.get("LAB_SERVICES", "auto"),
         },
         "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in ("jupyter-book", "papermill", "duckdb", "testcontainers")},
+        | {
+            name: version(name)
+            for name in ("jupyter-book", "papermill", "duckdb", "testcontainers")
+        },
         "notebooks": [asdict(record) for record in records],
     }
     REPORT.parent.mkdir(parents=True, exist_ok=True)
@@ -316,19 +343,22 @@ def _load(file: Path) -> Record | None:
 
 
 def first_difference(one: Path, other: Path) -> str:
-    """The id of the first cell whose answers differ between two executed copies; empty if none does."""
+    """The id of the first cell whose answers differ between two executed copies, or nothing."""
     left, right = (nbformat.read(path, as_version=4).cells for path in (one, other))
     for a, b in zip(left, right, strict=True):
-        if a.cell_type == "code" and MEASURED not in a.metadata.get("tags", []):
-            if _answers(a) != _answers(b):
-                return str(a.id)
+        if a.cell_type != "code" or MEASURED in a.metadata.get("tags", []):
+            continue
+        if _answers(a) != _answers(b):
+            return str(a.id)
     return ""
 
 
 def _answers(cell: Any) -> list[Any]:
     answers: list[Any] = []
     for output in cell.outputs:
-        plain = {key: output[key] for key in ("output_type", "name", "text", "data") if key in output}
+        plain = {
+            key: output[key] for key in ("output_type", "name", "text", "data") if key in output
+        }
         same_stream = answers and plain.get("name") and answers[-1].get("name") == plain["name"]
         if same_stream:
             # Where a stream is cut into pieces depends on time.
@@ -393,7 +423,9 @@ def _containers_bytes(session: str) -> int:
         client = docker.from_env(timeout=3)
         for container in client.containers.list(filters={"label": f"{guard.LABEL}={session}"}):
             memory = client.api.stats(container.id, stream=False, one_shot=True)["memory_stats"]
-            cached = memory["stats"].get("total_inactive_file", memory["stats"].get("inactive_file", 0))
+            cached = memory["stats"].get(
+                "total_inactive_file", memory["stats"].get("inactive_file", 0)
+            )
             total += memory["usage"] - cached
     except (docker.errors.DockerException, OSError, KeyError):
         # It ended while we looked.
@@ -471,13 +503,17 @@ def _line(record: Record) -> str:
     if record.status == "ok":
         ways = ", ".join(f"{one['service']} ({one['way']})" for one in record.services)
         unchanged = "" if record.fresh else ", unchanged since"
-        return f"ok in {record.seconds} s, {record.peak_mb} MB{'; ' + ways if ways else ''}{unchanged}"
+        return (
+            f"ok in {record.seconds} s, {record.peak_mb} MB{'; ' + ways if ways else ''}{unchanged}"
+        )
     return f"{record.status}{': ' + record.reason.splitlines()[0] if record.reason else ''}"
 
 
 def _table(records: list[Record]) -> Table:
     left = sum(record.status in ("waiting", "running") for record in records)
-    table = Table(title=f"{len(records) - left} of {len(records)} notebooks done", title_justify="left")
+    table = Table(
+        title=f"{len(records) - left} of {len(records)} notebooks done", title_justify="left"
+    )
     for name in ("notebook", "how", "seconds", "peak MB", "services"):
         table.add_column(name, justify="right" if name in ("seconds", "peak MB") else "left")
     style = {"ok": "green", "failed": "red", "skipped": "yellow", "running": "bold"}
@@ -491,7 +527,8 @@ def _table(records: list[Record]) -> Table:
 
 def _tell(records: list[Record], strict: bool) -> int:
     count = {
-        status: sum(record.status == status for record in records) for status in ("ok", "failed", "skipped")
+        status: sum(record.status == status for record in records)
+        for status in ("ok", "failed", "skipped")
     }
     for record in records:
         if record.status == "failed":
@@ -504,7 +541,8 @@ def _tell(records: list[Record], strict: bool) -> int:
             say(f"{record.path} was skipped: {record.reason}")
     unchanged = sum(not record.fresh for record in records)
     say(
-        f"{count['ok']} ok ({unchanged} unchanged), {count['failed']} failed, {count['skipped']} skipped; "
+        f"{count['ok']} ok ({unchanged} unchanged), {count['failed']} failed, "
+        f"{count['skipped']} skipped; "
         f"report in {os.path.relpath(REPORT)}"
     )
     return int(bool(count["failed"]) or (strict and bool(count["skipped"])))

@@ -1,4 +1,4 @@
-"""Notebooks in the form they are committed in: no outputs, no counts, stable ids, one metadata block."""
+"""Notebooks in the form they are committed in: no outputs, no counts, stable ids, few metadata."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from lab.console import say
 from lab.errors import LabError
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-LANGUAGE = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python", "pygments_lexer": "ipython3"}
+LANGUAGE = {
+    "name": "python",
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "pygments_lexer": "ipython3",
+}
 # What a cell or a notebook may keep; the rest is an editor's memory of a session.
 CELL_KEEPS = ("tags", "nbgrader", "lab")
 NOTEBOOK_KEEPS = ("lab", "title")
@@ -40,8 +45,9 @@ def tidied(node: NotebookNode) -> str:
 
 
 def _id(cell: NotebookNode) -> str:
-    # A graded cell is known by its grade_id; a name that an author gave is kept; what an editor made up at random
-    # (eight hexadecimal digits, or a uuid) becomes one of the text, so that the same text gives the same file.
+    # A graded cell is known by its grade_id; a name that an author gave is kept; what an editor
+    # made up at random (eight hexadecimal digits, or a uuid) becomes one of the text, so that the
+    # same text gives the same file.
     if grade_id := cell.metadata.get("nbgrader", {}).get("grade_id"):
         return str(grade_id)
     given = cell.get("id", "")
@@ -65,9 +71,11 @@ def tidy(given: list[Path], *, check: bool) -> int:
     Returns:
         The exit code: 1 if `check` found one that is not tidy.
     """
-    found = notebooks.find(given) if given else [
-        *notebooks.find([]), *notebooks.find([], default=paths.SOLUTIONS)
-    ]
+    found = (
+        notebooks.find(given)
+        if given
+        else [*notebooks.find([]), *notebooks.find([], default=paths.SOLUTIONS)]
+    )
     untidy = 0
     for path in found:
         now = path.read_text(encoding="utf-8")

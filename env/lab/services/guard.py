@@ -1,11 +1,11 @@
 """Cleans up after a Python process, however that process ends.
 
-A guard is started with every session (one a Python process that holds services) and reads its standard
-input, a pipe whose other end only that process holds. The pipe closes when the process ends, kill -9
-included; then the guard kills what still carries the session's mark, removes its containers and its
-folder, and ends. Nothing has to be registered beforehand, so there is no moment at which a thing
-exists that the guard does not know of. It does for processes and containers alike what testcontainers' Ryuk does for
-containers, without an image of its own.
+A guard is started with every session (one a Python process that holds services) and reads its
+standard input, a pipe whose other end only that process holds. The pipe closes when the process
+ends, kill -9 included; then the guard kills what still carries the session's mark, removes its
+containers and its folder, and ends. Nothing has to be registered beforehand, so there is no moment
+at which a thing exists that the guard does not know of. It does for processes and containers alike
+what testcontainers' Ryuk does for containers, without an image of its own.
 
 Usage: guard.py SESSION FOLDER
 """
@@ -20,8 +20,8 @@ import time
 from pathlib import Path
 
 if __name__ == "__main__" and hasattr(os, "fork") and os.fork():
-    # Whoever kills the holder with all its children, as a runner does at a time limit, must not find
-    # the guard among them. This is done before the slow imports: the holder waits for it.
+    # Whoever kills the holder with all its children, as a runner does at a time limit, must not
+    # find the guard among them. This is done before the slow imports: the holder waits for it.
     os._exit(0)
 
 import psutil
@@ -33,8 +33,9 @@ LABEL = "lab.session"
 def marked(session: str, folder: str) -> list[psutil.Process]:
     """Processes of the session, with their descendants.
 
-    They are known by their environment, by the session's folder on their command line, or by working
-    in it: PostgreSQL overwrites the environment that the system shows, Redis the command line too.
+    They are known by their environment, by the session's folder on their command line, or by
+    working in it: PostgreSQL overwrites the environment that the system shows, Redis the command
+    line too.
     """
     found: dict[int, psutil.Process] = {}
     real = os.path.realpath(folder)
@@ -93,8 +94,8 @@ def main() -> None:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    # The holder says "containers" when it creates its first, so that none is looked for in vain, and
-    # "remove FILE" before a server makes a file outside the session's folder.
+    # The holder says "containers" when it creates its first, so that none is looked for in vain,
+    # and "remove FILE" before a server makes a file outside the session's folder.
     said = sys.stdin.buffer.read().decode(errors="surrogateescape").splitlines()
     kill(session, folder)
     for line in said:
@@ -107,7 +108,7 @@ def main() -> None:
         remove_containers(session)
     for _ in range(20):
         shutil.rmtree(folder, ignore_errors=True)
-        if not os.path.exists(folder):
+        if not Path(folder).exists():
             return
         time.sleep(0.2)
 

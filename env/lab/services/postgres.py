@@ -41,7 +41,9 @@ class Postgres(Service):
     @property
     def url(self) -> str:
         """The address as libpq and SQLAlchemy read it."""
-        return f"postgresql://{self.user}:{self.password}@127.0.0.1:{self.port['sql']}/{self.database}"
+        return (
+            f"postgresql://{self.user}:{self.password}@127.0.0.1:{self.port['sql']}/{self.database}"
+        )
 
     def addresses(self) -> dict[str, str]:
         return {"url": self.url}
@@ -80,7 +82,10 @@ class Postgres(Service):
             server,
             prepare=[
                 (initdb, ""),
-                ([*postgres, "--single", "-D", data, "postgres"], f"create database {self.database}\n"),
+                (
+                    [*postgres, "--single", "-D", data, "postgres"],
+                    f"create database {self.database}\n",
+                ),
             ],
             user=unprivileged(),
             # SIGINT is PostgreSQL's fast shutdown: it does not wait for clients to leave.
@@ -101,8 +106,13 @@ class Postgres(Service):
             )
         install = Path(spec.origin).parent / "pginstall"
         if unprivileged() and not _open_to_all(install):
-            # Running as root from a folder that only root may enter: the server, another user, gets a copy.
-            install = Path(shutil.copytree(install, Session.current().make_folder("pginstall") / "pg", symlinks=True))
+            # Running as root from a folder that only root may enter: the server, another user,
+            # gets a copy.
+            install = Path(
+                shutil.copytree(
+                    install, Session.current().make_folder("pginstall") / "pg", symlinks=True
+                )
+            )
             for folder in [install.parent, install]:
                 folder.chmod(0o755)
         return install / "bin"

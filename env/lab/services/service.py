@@ -1,4 +1,4 @@
-"""What every service shares: two ways to have it, a start that waits, and an end that leaves nothing."""
+"""What every service shares: two ways, a start that waits, and an end that leaves nothing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -30,10 +31,11 @@ WAYS = ("auto", "containers", "processes")
 class Process:
     """A server as a local process.
 
-    `prepare` are commands, each with its standard input, to run to their end before the first start.
-    `user` is whom to become where the server refuses to run as root. `stop` is the signal that ends it
-    in good order, `None` where it has none worth waiting for. `litter` are files that it makes outside
-    its folder. `says` tells which server it is, where that is not the one that the title names.
+    `prepare` are commands, each with its standard input, to run to their end before the first
+    start. `user` is whom to become where the server refuses to run as root. `stop` is the signal
+    that ends it in good order, `None` where it has none worth waiting for. `litter` are files that
+    it makes outside its folder. `says` tells which server it is, where that is not the one that the
+    title names.
     """
 
     command: list[str]
@@ -48,15 +50,15 @@ class Process:
 class Service(ABC):
     """A real server that lives as long as its `with` block, or its Python process.
 
-    A subclass says how to have it as a container and as a process, and when it is ready; the rest is
-    here. `ports` maps a name to the port inside the container; `self.port[name]` is the port on
-    127.0.0.1, the same both ways, and kept over `crash` and `restart`. `inner_ports` names those that
-    only the parts of a process use among themselves; they are in `self.port` too.
+    A subclass says how to have it as a container and as a process, and when it is ready; the rest
+    is here. `ports` maps a name to the port inside the container; `self.port[name]` is the port on
+    127.0.0.1, the same both ways, and kept over `crash` and `restart`. `inner_ports` names those
+    that only the parts of a process use among themselves; they are in `self.port` too.
 
     Args:
         way: "container" or "process"; by default what `LAB_SERVICES` says (`auto`, `containers` or
-            `processes`). `auto` takes the container where an engine answers and the image is there or
-            can be pulled, and the process otherwise.
+            `processes`). `auto` takes the container where an engine answers and the image is there
+            or can be pulled, and the process otherwise.
 
     Raises:
         LabError: if it cannot be had that way, or does not get ready in `ready_in` seconds.
@@ -83,7 +85,7 @@ class Service(ABC):
 
     @abstractmethod
     def container(self, image: str) -> DockerContainer:
-        """The container to start, from `image`; its ports are bound to loopback by the base class."""
+        """The container to start, from `image`; the base class binds its ports to loopback."""
 
     @abstractmethod
     def process(self) -> Process:
@@ -91,7 +93,7 @@ class Service(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Do one real piece of work against the server; any error means that it is not ready yet."""
+        """Do one real piece of work against the server; an error means that it is not ready."""
 
     def addresses(self) -> dict[str, str]:
         """What a person needs to reach the server by hand (`lab services` prints it)."""
@@ -102,7 +104,9 @@ class Service(ABC):
     def start(self) -> Self:
         """Start the server and wait until it has answered a real query."""
         if self.way:
-            raise LabError(f"{self.title} is running already; make a second object for a second server.")
+            raise LabError(
+                f"{self.title} is running already; make a second object for a second server."
+            )
         session = Session.current()
         started = time.monotonic()
         session.on_close.append(self.stop)
@@ -120,11 +124,13 @@ class Service(ABC):
         forced = self._wanted or {"containers": "container", "processes": "process"}.get(mode())
         if forced == "process":
             self.why = "as asked"
-            return self._start_process(session)
+            self._start_process(session)
+            return
         try:
             chosen = images.obtain(self.image)
             self.why = chosen.says
-            return self._start_container(session, chosen.reference)
+            self._start_container(session, chosen.reference)
+            return
         except LabError as reason:
             if forced == "container":
                 raise
@@ -142,7 +148,8 @@ class Service(ABC):
         self.way = "container"
         try:
             container = self._container = self.container(image)
-            # These and no others: a port that a module exposes by itself would be open to the network.
+            # These and no others: a port that a module exposes by itself would be open to the
+            # network.
             container.ports = {
                 str(inside): ("127.0.0.1", self.port[name]) for name, inside in self.ports.items()
             }
@@ -177,9 +184,10 @@ class Service(ABC):
                     self._run(command, text)
             self._spawn()
             try:
-                return self._wait()
+                self._wait()
+                return
             except LabError:
-                # Something outside the course may have taken the port between our look and the bind.
+                # Something else may have taken the port between our look and the bind.
                 if attempt == attempts or not _port_taken(self.log()):
                     raise
                 self._drop_process()
@@ -231,8 +239,8 @@ class Service(ABC):
                 )
         except OSError as error:
             raise LabError(
-                f"{self.title}: {self._process.command[0]} cannot be run ({error.strerror}); is its wheel "
-                "installed for this platform? `lab doctor` says."
+                f"{self.title}: {self._process.command[0]} cannot be run ({error.strerror}); is its "
+                "wheel installed for this platform? `lab doctor` says."
             ) from error
 
     def _wait(self) -> None:
@@ -240,7 +248,8 @@ class Service(ABC):
         pause = 0.02
         while True:
             try:
-                return self.check()
+                self.check()
+                return
             except Exception as error:
                 reason = error
             if self._ended():
@@ -263,7 +272,7 @@ class Service(ABC):
         return False
 
     def crash(self) -> None:
-        """Kill the server at once, as a power cut would. Its data stays; `restart` starts it on them."""
+        """Kill the server at once, as a power cut would. Its data stay; `restart` starts it on them."""
         if self._popen is not None:
             _kill_tree(self._popen)
         elif self._container is not None:
@@ -312,10 +321,8 @@ class Service(ABC):
             return
         if self._process and self._process.stop is not None and self._popen.poll() is None:
             self._popen.send_signal(self._process.stop)
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self._popen.wait(timeout=3)
-            except subprocess.TimeoutExpired:
-                pass
         _kill_tree(self._popen)
         self._popen = None
         for file in self._process.litter if self._process else []:

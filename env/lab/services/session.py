@@ -17,7 +17,8 @@ from pathlib import Path
 from lab.errors import LabError
 from lab.services import guard
 
-# Below the range that systems hand out for outgoing connections (from 32768 on Linux, 49152 elsewhere).
+# Below the range that systems hand out for outgoing connections (from 32768 on Linux, 49152
+# elsewhere).
 PORTS = range(20000, 32000)
 
 

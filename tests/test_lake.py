@@ -8,6 +8,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
+
 from lab import paths
 from lab.errors import LabError
 from lab.services import S3

@@ -2,7 +2,8 @@
 
 import os
 
-# Nothing in the course reports to anyone. Set before any of these tools is imported; a child inherits it.
+# Nothing in the course reports to anyone. Set before any of these tools is imported; a child
+# inherits it.
 _QUIET = {
     "DO_NOT_TRACK": "1",
     "DAGSTER_DISABLE_TELEMETRY": "yes",

@@ -13,5 +13,6 @@ class LabError(Exception):
 class Unavailable(LabError):
     """What a lesson needs can't be had on this machine (a container engine, jars, npm).
 
-    A lesson whose metadata says that it needs such a thing is skipped for this reason; any other fails.
+    A lesson whose metadata says that it needs such a thing is skipped for this reason; any other
+    fails.
     """

@@ -11,6 +11,8 @@ from typing import Any
 _elsewhere: Callable[[str, dict[str, Any]], Any] | None = None
 """Set while grading: runs a query in the sandbox instead of here."""
 
+_opened: Callable[[Any], Any] = lambda thing: thing  # noqa: E731 - replaced while grading
+
 _numbers = count(1)
 
 
@@ -38,6 +40,24 @@ def rows(query: str, **tables: Any) -> list[tuple[Any, ...]]:
     if _elsewhere is not None:
         return _elsewhere(query, tables)
     return run(query, tables)
+
+
+def opened(thing: Any) -> Any:
+    """A student's object, so that a test may use its attributes and methods.
+
+    While grading, objects are closed, because `table.equals(due)` would ask the student's object
+    whether it is right. Open one only to ask it for data, which the test then compares.
+
+    >>> opened(3 + 4j).imag
+    4.0
+
+    Args:
+        thing: an instance of a class that the student wrote.
+
+    Returns:
+        The same thing.
+    """
+    return _opened(thing)
 
 
 def run(query: str, tables: dict[str, Any]) -> list[tuple[Any, ...]]:

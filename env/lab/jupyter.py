@@ -28,7 +28,8 @@ def open_course(*, browser: bool) -> int:
     """
     words = [f"--{name}={value}" for name, value in SETTINGS.items()]
     words += [] if browser else ["--no-browser"]
-    # A server that runs as root says so and stops, unless it is told that this is meant (CI, a container).
+    # A server that runs as root says so and stops, unless it is told that this is meant (CI, a
+    # container).
     words += ["--allow-root"]
     command = [sys.executable, "-m", "jupyterlab", *words]
     return subprocess.call(command, cwd=paths.ROOT)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import nbformat
-from lab.grading.course import Course
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from lab.grading.course import Course
 
 NAME = "basket"
 

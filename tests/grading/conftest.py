@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import basket
+
 from lab.grading import release, sandbox
 from lab.grading.course import Assignment, Course, load
 from lab.grading.grader import Grader

@@ -14,6 +14,7 @@ from pathlib import Path
 import attacks
 import basket
 import pytest
+
 from lab import paths
 from lab.grading.course import Assignment, Course, load
 from lab.grading.grader import Grader

@@ -18,6 +18,7 @@ import attacks
 import basket
 import nbformat
 import pytest
+
 from lab import paths
 from lab.errors import LabError
 from lab.grading import batch, grade, sandbox

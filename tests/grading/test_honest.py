@@ -8,6 +8,7 @@ from typing import Any
 
 import basket
 import pytest
+
 from lab.grading.course import Course
 from lab.grading.grader import Grader
 from lab.grading.proof import handed_in

@@ -11,6 +11,7 @@ from pathlib import Path
 import basket
 import nbformat
 import pytest
+
 from lab import paths
 from lab.errors import LabError
 from lab.grading import mutants, release

@@ -10,6 +10,7 @@ from typing import Any
 
 import basket
 import pytest
+
 from lab.grading.course import Assignment, Course
 from lab.grading.grader import Grader
 from lab.grading.proof import handed_in

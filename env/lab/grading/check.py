@@ -21,7 +21,7 @@ from typing import Any
 
 from lab import exercise
 from lab.grading import forkserver, sanitize
-from lab.grading.wire import CannotCross, Gone, Peer
+from lab.grading.wire import CannotCross, Gone, Peer, open_up
 
 MAX_MESSAGE = 2_000
 
@@ -36,6 +36,8 @@ class Exam:
     theirs: frozenset[str] = frozenset()
     """Names that the author's own answers bind: always the student's, never the author's."""
     code: dict[int, Any] = field(default_factory=dict)
+    opened: frozenset[str] = frozenset()
+    """Names of services and the like, whose attributes and methods tests may use."""
 
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> Exam:
@@ -44,12 +46,16 @@ class Exam:
             sanitize.Spot(c["id"], c["grade_id"], c["role"], c["shown"]) for c in exam.cells
         ]
         names: set[str] = set()
+        opened: set[str] = set()
         for number, cell in enumerate(exam.cells):
+            if cell["role"] in ("scene", "plain") and cell["sandbox_only"]:
+                opened |= bound(cell["source"])
             if cell["role"] == "answer":
                 names |= bound(cell["source"])
             elif cell["role"] in ("scene", "plain", "test") and cell["cell_type"] == "code":
                 exam.code[number] = prepared(cell)
         exam.theirs = frozenset(names)
+        exam.opened = frozenset(opened - names)
         return exam
 
 
@@ -102,9 +108,10 @@ def prepared(cell: dict[str, Any]) -> tuple[Any, Any] | SyntaxError:
 class Names(dict[str, Any]):
     """The author's names, and behind them the student's, fetched when they are used."""
 
-    def __init__(self, line: Peer) -> None:
+    def __init__(self, line: Peer, opened: frozenset[str] = frozenset()) -> None:
         super().__init__(__name__="__main__", __builtins__=builtins, display=lambda *a, **k: None)
         self.line = line
+        self.opened = opened
         self.fetched: dict[str, Any] = {}
 
     def __missing__(self, name: str) -> Any:
@@ -112,7 +119,8 @@ class Names(dict[str, Any]):
             raise KeyError(name)
         if name not in self.fetched:
             try:
-                self.fetched[name] = self.line.ask("get", name=name)
+                value = self.line.ask("get", name=name)
+                self.fetched[name] = open_up(value) if name in self.opened else value
             except CannotCross as error:
                 raise CannotCross(f"`{name}`: {error}") from None
         return self.fetched[name]
@@ -215,7 +223,7 @@ class Examiner:
 
     def __init__(self, line: Line, tell: Any, exam: Exam) -> None:
         self.line, self.tell, self.exam = line, tell, exam
-        self.names = Names(line)
+        self.names = Names(line, exam.opened)
         line.names = self.names
         self.trouble: str | None = None
         self.ended_at: int | None = None
@@ -334,6 +342,7 @@ def serve(student: socket.socket, grader: socket.socket, exam: Exam) -> None:
         max_body=exam.limits["transfer_mb"] * 2**20,
         seconds=exam.limits["seconds"] + 2,
     )
+    exercise._opened = open_up
     exercise._elsewhere = lambda query, tables: line.ask("sql", query=query, tables=tables)
     examiner = Examiner(line, tell, exam)
     sys.path.insert(0, "")

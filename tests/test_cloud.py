@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
 from lab import paths
 from lab.services import BigQuery, Postgres, Snowflake
 from lab.services.service import Service
@@ -80,4 +81,6 @@ def test_bills() -> None:
 def test_each_price_names_its_source() -> None:
     for vendor, entry in price.prices().items():
         assert entry["page"].startswith("https://"), vendor
-        assert "20" in entry["seen"], vendor
+        chosen = entry.get("yours", {})
+        numbers = {name for name, value in entry.items() if isinstance(value, int | float)}
+        assert set(entry["seen"]) == numbers - set(chosen), vendor

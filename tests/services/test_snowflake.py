@@ -91,10 +91,9 @@ def test_window_parameter_and_dialect(ask: Ask) -> None:
 
 
 def test_sums_are_exact(ask: Ask) -> None:
-    ask("insert into lines select 10, '2017-01-10', 'cents', 0.1 from table(generator(rowcount => 10))")
-    assert ask("select sum(amount), sum(basket_id), sum(iff(amount > 0, 1, 0)) from lines where basket_id = 10") == [
-        (Decimal("1.00"), 100, 10)
-    ]
+    ask("insert into lines select 10, null, 'c', 0.1 from table(generator(rowcount => 10))")
+    sums = ask("select sum(amount), sum(iff(amount > 0, 1, 0)) from lines where basket_id = 10")
+    assert sums == [(Decimal("1.00"), 10)]
 
 
 def test_merge(ask: Ask) -> None:

@@ -1,4 +1,5 @@
-"""Runs fakesnow's server with what dbt needs beyond it: BEGIN, INSERT OVERWRITE, temporary tables, and exact sums.
+"""Runs fakesnow's server with what dbt needs beyond it: BEGIN, INSERT OVERWRITE, temporary tables,
+and exact sums.
 
 It stands alone, so that the container runs the same file. Usage: fakesnow_server.py HOST PORT
 """
@@ -40,7 +41,8 @@ def _execute_more(cursor: FakeSnowflakeCursor, statement: exp.Expression, *rest:
 
 
 def _sum_exactly(expression: exp.Expression) -> exp.Expression:
-    # fakesnow sums in floating point, for the sake of numbers in text; Snowflake sums NUMBER to the cent.
+    # fakesnow sums in floating point, for the sake of numbers in text; Snowflake sums NUMBER to
+    # the cent.
     if not isinstance(expression, exp.Sum):
         return _implicit_cast(expression)
     argument = expression.this.copy()

@@ -1,4 +1,4 @@
-"""The lake's files into engines that don't read them in place: each by its own way of loading in bulk."""
+"""The lake's files into engines that don't read them in place: each by its own bulk load."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def columns(lake: str, table: str, **names: str) -> str:
 
 
 def postgres(server: Postgres, lake: str) -> None:
-    """Rows through the connection, by `copy ... from stdin`; then a look at how many there are."""
+    """Rows through the connection, by `copy ... from stdin`; then a look at what has come."""
     with server.connect() as connection:
         connection.execute("create schema lake")
         connection.execute("set search_path = lake")

@@ -1,7 +1,7 @@
-"""What a month of questions costs: formulas over measured bytes and seconds, with prices from one file.
+"""What a month of questions costs: measured bytes and seconds, and prices from one file.
 
-Nothing here is a quotation. Prices are lists, before discounts; the formulas leave out what the month
-of a small shop does not touch: transfers between regions, streaming, replicas, support.
+Nothing here is a quotation. Prices are lists, before discounts; the formulas leave out what the
+month of a small shop does not touch: transfers between regions, streaming, replicas, support.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ PRICES = Path(__file__).with_name("prices.toml")
 
 
 def prices(file: Path = PRICES) -> dict[str, dict[str, Any]]:
-    """The unit prices, by vendor."""
-    return tomllib.loads(file.read_text(encoding="utf-8"))
+    """The unit prices by vendor, with what is yours to choose among them."""
+    read = tomllib.loads(file.read_text(encoding="utf-8"))
+    return {vendor: entry | entry.get("yours", {}) for vendor, entry in read.items()}
 
 
 def bigquery(asked: pd.DataFrame, stored: int, price: dict[str, Any]) -> float:

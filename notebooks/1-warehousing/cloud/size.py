@@ -1,6 +1,6 @@
-"""What BigQuery would read and bill: bytes by the types and values of columns, as its documentation counts them.
+"""What BigQuery would read and bill: bytes by types and values, as its documentation counts them.
 
-The emulator answers 0 to any question about bytes, so they are counted here, from the tables it holds.
+The emulator answers 0 to any question about bytes, so they are counted from the tables it holds.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from google.cloud.bigquery import Client
 # An accelerator that another package brought along, and that nobody needs, is called deprecated.
 warnings.filterwarnings("ignore", message=r"sqlglot\[rs\]")
 
-import sqlglot
-from sqlglot import exp
-from sqlglot.optimizer.pushdown_projections import pushdown_projections
-from sqlglot.optimizer.qualify import qualify
-from sqlglot.optimizer.scope import traverse_scope
+import sqlglot  # noqa: E402
+from sqlglot import exp  # noqa: E402
+from sqlglot.optimizer.pushdown_projections import pushdown_projections  # noqa: E402
+from sqlglot.optimizer.qualify import qualify  # noqa: E402
+from sqlglot.optimizer.scope import traverse_scope  # noqa: E402
 
 # Bytes of a value; null takes none, and text two more than its UTF-8.
 FIXED = {
@@ -72,7 +72,7 @@ def read(sql: str, schema: dict[str, dict[str, pd.Series]]) -> dict[str, set[str
 def billed(
     needed: dict[str, set[str]], schema: dict[str, dict[str, pd.Series]], smallest: int
 ) -> pd.DataFrame:
-    """Bytes read and billed, one row a table; `smallest` is what a table is billed at least, in bytes."""
+    """Bytes read and billed, one row a table; `smallest` bytes are billed for each at least."""
     rows = []
     for name, names in needed.items():
         data, table = name.split(".")
@@ -89,7 +89,7 @@ def billed(
 
 
 def pieces_touched(values: pd.Series, wanted: object, rows: int) -> tuple[int, int]:
-    """How many pieces of `rows` rows may hold a value, by their smallest and largest; and how many there are."""
+    """How many pieces of `rows` rows may hold a value, going by their bounds; and how many there are."""
     piece = pd.Series(range(len(values))) // rows
     bounds = values.reset_index(drop=True).groupby(piece).agg(["min", "max"])
     return int(((bounds["min"] <= wanted) & (wanted <= bounds["max"])).sum()), len(bounds)

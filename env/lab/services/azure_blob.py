@@ -154,6 +154,9 @@ def _npm_ci(folder: Path) -> None:
         "--no-fund",
         "--no-update-notifier",
         "--fetch-retries=2",
+        # npm's own pauses would hold a lesson up for a minute before it says that it can't be had.
+        "--fetch-retry-mintimeout=1000",
+        "--fetch-retry-maxtimeout=3000",
     ]
     try:
         done = subprocess.run(

@@ -43,6 +43,9 @@ MAILED = """
 """
 QUESTIONS = {"total": TOTAL, "by store": STORES, "by month": REVENUE_BY_MONTH, "mailed": MAILED}
 
+KEY = "where order_id = {} and line_no = {}"
+ADD = "update lines set quantity = quantity + {} " + KEY
+
 
 def answer(connection: Any, sql: str) -> pd.DataFrame:
     """What an engine answers, as objects: decimals stay decimals, so that cents can be compared."""
@@ -69,3 +72,17 @@ def each(task: Callable[[Any], Any], values: list[Any]) -> float:
     """The middle one of the milliseconds that a task takes for each of many values."""
     took = [best(lambda value=value: task(value), spend=1e-9) for value in values]
     return float(pd.Series(took).median())
+
+
+def look_up(engine: Any, keys: list[tuple[int, int]], table: str = "lines") -> float:
+    """Milliseconds to find a line by its key: the median over some keys."""
+    sql = f"select * from {table} {KEY}"
+    return each(lambda key: engine.execute(sql.format(*key)).fetchall(), keys)
+
+
+def update(engine: Any, keys: list[tuple[int, int]]) -> float:
+    """Milliseconds to change a line and commit, likewise. In the end all is as it was."""
+    took = each(lambda key: engine.execute(ADD.format(1, *key)), keys)
+    for key in keys:
+        engine.execute(ADD.format(-1, *key))
+    return took

@@ -1,5 +1,5 @@
-# answer: q2-add-price
-# loses: q2-others
+# answer: q5-add-price
+# loses: q5-others
 # why: Reads the version again, and keeps the total that it read first.
 def add_price(read, swap, price):
     total, version = read()
@@ -7,4 +7,4 @@ def add_price(read, swap, price):
         if swap(total + price, version) == 1:
             return attempt
         _, version = read()
-    raise RuntimeError("no luck")
+    raise RuntimeError("the order changed each time that it was read")

@@ -1,5 +1,5 @@
-# answer: q2-add-price
-# loses: q2-gives-up
+# answer: q5-add-price
+# loses: q5-gives-up
 # why: Returns after the last attempt as if all were well.
 def add_price(read, swap, price):
     for attempt in range(1, 6):

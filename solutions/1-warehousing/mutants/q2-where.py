@@ -1,0 +1,17 @@
+# answer: q2-features
+# loses: q2-every-household
+# why: Joins outwards, and undoes it by a where.
+features = """
+select
+    asked.customer_id,
+    asked.evening,
+    count(baskets.customer_id) as baskets,
+    coalesce(sum(total), 0) as dollars,
+from asked
+left join baskets
+    on asked.customer_id = baskets.customer_id
+where sold_on > evening - 56
+    and sold_on <= evening
+    and arrived_on <= evening
+group by asked.customer_id, asked.evening
+"""

@@ -1,0 +1,19 @@
+# answer: q3-to-read
+# loses: q3-range
+# why: Looks for a group's ends in the wanted range, and misses groups that span it.
+def to_read(groups, where):
+    """The numbers of the row groups that may hold a row for which all of `where` holds."""
+    def may_hold(group, column, low, high):
+        seen = group[column]
+        if seen is None:
+            return True
+        if seen["nulls"] == group["rows"]:
+            return False
+        if seen["smallest"] is None:
+            return True
+        return low <= seen["smallest"] <= high or low <= seen["largest"] <= high
+
+    return [
+        number for number, group in enumerate(groups)
+        if all(may_hold(group, column, *wanted) for column, wanted in where.items())
+    ]

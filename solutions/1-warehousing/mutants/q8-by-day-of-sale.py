@@ -1,0 +1,21 @@
+# answer: q8-model
+# loses: q8-late
+# why: Goes by the day of sale: the classic error.
+model = """
+select order_id, line_no, sold_on, amount, loaded_at
+from arrived
+where sold_on > (select coalesce(max(sold_on), 0) from fct)
+qualify row_number() over (partition by order_id, line_no order by loaded_at desc) = 1
+"""
+check = """
+with counted as (
+    select sold_on as day, count(*) as lines, sum(amount) as amount
+    from arrived
+    group by sold_on
+)
+select controls.day
+from controls
+left join counted using (day)
+where controls.lines <> coalesce(counted.lines, 0)
+    or controls.amount <> coalesce(counted.amount, 0)
+"""

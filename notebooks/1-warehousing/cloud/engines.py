@@ -49,7 +49,7 @@ def refusal(connection: psycopg.Connection, statements: str) -> str:
 
 
 def first(server: Service, expression: str) -> str:
-    """What an engine makes of an expression: its value as text, or the first line of its refusal."""
+    """What an engine makes of an expression: its value as text, or how its refusal begins."""
     try:
         value = ask(server, f"select {expression} as answer")["answer"][0]
         return "null" if pd.isna(value) else str(value)

@@ -61,9 +61,8 @@ def bigquery(server: BigQuery, lake: str) -> None:
     client.create_dataset("lake")
     parquet = LoadJobConfig(source_format="PARQUET", write_disposition="WRITE_APPEND")
     for table in TABLES:
-        client.query_and_wait(
-            f"create table lake.{table} ({columns(lake, table, VARCHAR='string', SMALLINT='bigint')})"
-        )
+        named = columns(lake, table, VARCHAR="string", SMALLINT="bigint")
+        client.query_and_wait(f"create table lake.{table} ({named})")
         for file in files(lake, table):
             with file.open("rb") as content:
                 client.load_table_from_file(content, f"lake.{table}", job_config=parquet).result()

@@ -89,7 +89,7 @@ def billed(
 
 
 def pieces_touched(values: pd.Series, wanted: object, rows: int) -> tuple[int, int]:
-    """How many pieces of `rows` rows may hold a value, going by their bounds; and how many there are."""
+    """How many pieces of `rows` rows may hold a value, by their bounds; and how many there are."""
     piece = pd.Series(range(len(values))) // rows
     bounds = values.reset_index(drop=True).groupby(piece).agg(["min", "max"])
     return int(((bounds["min"] <= wanted) & (wanted <= bounds["max"])).sum()), len(bounds)

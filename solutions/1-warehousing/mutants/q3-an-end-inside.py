@@ -3,6 +3,7 @@
 # why: Looks for a group's ends in the wanted range, and misses groups that span it.
 def to_read(groups, where):
     """The numbers of the row groups that may hold a row for which all of `where` holds."""
+
     def may_hold(group, column, low, high):
         seen = group[column]
         if seen is None:
@@ -14,6 +15,7 @@ def to_read(groups, where):
         return low <= seen["smallest"] <= high or low <= seen["largest"] <= high
 
     return [
-        number for number, group in enumerate(groups)
+        number
+        for number, group in enumerate(groups)
         if all(may_hold(group, column, *wanted) for column, wanted in where.items())
     ]

@@ -3,6 +3,7 @@
 # why: Skips a group for any null in it.
 def to_read(groups, where):
     """The numbers of the row groups that may hold a row for which all of `where` holds."""
+
     def may_hold(group, column, low, high):
         seen = group[column]
         if seen is None:
@@ -14,6 +15,7 @@ def to_read(groups, where):
         return seen["smallest"] <= high and seen["largest"] >= low
 
     return [
-        number for number, group in enumerate(groups)
+        number
+        for number, group in enumerate(groups)
         if all(may_hold(group, column, *wanted) for column, wanted in where.items())
     ]

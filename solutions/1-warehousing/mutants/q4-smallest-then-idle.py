@@ -5,7 +5,9 @@ def dollars(runs, stored, price):
     """Dollars of a month, for questions that may come together."""
     awake = []
     for start, seconds in sorted(runs):
-        sleeps = start + max(seconds, price["smallest_run_seconds"]) + price["suspend_after_seconds"]
+        sleeps = (
+            start + max(seconds, price["smallest_run_seconds"]) + price["suspend_after_seconds"]
+        )
         if awake and start <= awake[-1][1]:
             awake[-1][1] = max(awake[-1][1], sleeps)
         else:

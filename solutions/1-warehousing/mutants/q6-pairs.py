@@ -11,7 +11,10 @@ def plan(files, target):
         opened = []
         for file in partition:
             for group in opened:
-                if sum(other["bytes"] for other in group) + file["bytes"] <= target and len(group) < 2:
+                if (
+                    sum(other["bytes"] for other in group) + file["bytes"] <= target
+                    and len(group) < 2
+                ):
                     group.append(file)
                     break
             else:

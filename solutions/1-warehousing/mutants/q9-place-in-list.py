@@ -13,7 +13,12 @@ def versions(messages):
             continue
         if before:
             before.update(valid_to=changed_on, is_current=False)
-        last[product] = {"product_id": product, "price": price, "valid_from": changed_on,
-                         "valid_to": FOREVER, "is_current": True}
+        last[product] = {
+            "product_id": product,
+            "price": price,
+            "valid_from": changed_on,
+            "valid_to": FOREVER,
+            "is_current": True,
+        }
         made.append(last[product])
     return made

@@ -65,8 +65,9 @@ def run(command: list[str], what: str, **env: str) -> None:
     done = subprocess.run([str(word) for word in command], env={**os.environ, **env})
     if done.returncode:
         raise Sorry(
-            f"{what} failed (its own words are above). If it was the network, run this again: it goes on "
-            "where it was. If a wheel is missing for this platform, book/set-up.md says what can be done."
+            f"{what} failed (its own words are above). If it was the network, run this again: it "
+            "goes on where it was. If a wheel is missing for this platform, book/set-up.md says "
+            "what can be done."
         )
 
 
@@ -91,7 +92,8 @@ def make() -> None:
     free = shutil.disk_usage(ROOT).free / 2**30
     if not VENV.exists() and free < DISK_GB:
         raise Sorry(
-            f"{ROOT} has {free:.1f} GB free and the environment takes {DISK_GB} GB; make room and try again."
+            f"{ROOT} has {free:.1f} GB free and the environment takes {DISK_GB} GB; make room and "
+            "try again."
         )
     python = find_python()
     if not PYTHON.exists():

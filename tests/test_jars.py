@@ -75,7 +75,7 @@ def test_offline_is_a_sentence_that_names_no_host(
 )
 def test_a_bad_line_of_a_lock_is_named(tools: Path, line: str) -> None:
     (tools / "small.lock").write_text(f"# fine\n{line}\n")
-    with pytest.raises(LabError, match="line 2 of .*small.lock"):
+    with pytest.raises(LabError, match=r"line 2 of .*small\.lock"):
         jars.read_lock("small")
     with pytest.raises(LabError, match=r"none\.lock is not there"):
         jars.fetch("none")

@@ -151,7 +151,7 @@ def _one(
         tempfile.TemporaryDirectory(prefix="lab-run-") as folder,
     ):
         if stop.is_set():
-            return None
+            return
         record.status = "running"
         first = Path(folder) / "first.ipynb"
         _execute(book, record, Path(folder), first, stop)

@@ -582,6 +582,7 @@ raise ValueError("<img src=x onerror=ESCAPE_()>")
 
 def handed_in(attack: Attack, release_json: str, places: dict[str, str]) -> bytes:
     """The file that the attacker hands in."""
+
     def put_in(text: str) -> str:
         for key, value in places.items():
             text = text.replace(key, value)

@@ -239,8 +239,8 @@ class Service(ABC):
                 )
         except OSError as error:
             raise LabError(
-                f"{self.title}: {self._process.command[0]} cannot be run ({error.strerror}); is its "
-                "wheel installed for this platform? `lab doctor` says."
+                f"{self.title}: {self._process.command[0]} cannot be run ({error.strerror}); is "
+                "its wheel installed for this platform? `lab doctor` says."
             ) from error
 
     def _wait(self) -> None:
@@ -272,7 +272,7 @@ class Service(ABC):
         return False
 
     def crash(self) -> None:
-        """Kill the server at once, as a power cut would. Its data stay; `restart` starts it on them."""
+        """Kill the server at once, as a power cut would. `restart` starts it again on its data."""
         if self._popen is not None:
             _kill_tree(self._popen)
         elif self._container is not None:

@@ -67,3 +67,24 @@ def test_doctor_finds_what_is_here_and_says_what_the_rest_costs():
     assert done.returncode == 0
     assert "127.0.0.1 can be bound" in done.stdout
     assert "DOCKER_HOST" in done.stdout and "processes" in done.stdout
+    assert "sandbox" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("bwrap", "container", "grade", "costs"),
+    [
+        (None, "no engine", "ok", ""),
+        ("no bwrap", None, "less", "each hand-in waits"),
+        ("no bwrap", "no engine", "less", "refused"),
+    ],
+)
+def test_doctor_says_what_a_missing_sandbox_costs(monkeypatch, bwrap, container, grade, costs):
+    from lab import doctor
+    from lab.grading import sandbox
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(sandbox, "bwrap_problem", lambda: bwrap)
+    monkeypatch.setattr(sandbox, "container_problem", lambda: container)
+    found = next(one for one in doctor.examine() if one.what == "sandbox")
+    assert found.grade == grade and costs in found.costs
+    assert (bwrap or "bubblewrap works") in found.found

@@ -50,6 +50,7 @@ def examine() -> list[Finding]:
         _disk(),
         _loopback(),
         *_docker(),
+        _sandbox(),
         *_wheels(),
         _browser(),
     ]
@@ -135,6 +136,20 @@ def _docker() -> list[Finding]:
     else:
         findings.append(Finding("images", "ok", f"all {len(here)} here"))
     return findings
+
+
+def _sandbox() -> Finding:
+    from lab.grading import sandbox
+
+    costs = "grading of strangers' hand-ins is refused; for instructors: install bubblewrap"
+    if sys.platform != "linux":
+        return Finding("sandbox", "less", "it needs Linux (on Windows: WSL 2)", costs)
+    if (bwrap := sandbox.bwrap_problem()) is None:
+        return Finding("sandbox", "ok", "bubblewrap works")
+    if (container := sandbox.container_problem()) is None:
+        slower = "each hand-in waits for the start of a container; install bubblewrap"
+        return Finding("sandbox", "less", f"containers; {bwrap}", slower)
+    return Finding("sandbox", "less", f"{bwrap}, and {container}", costs)
 
 
 def _wheels() -> list[Finding]:

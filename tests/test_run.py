@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -195,7 +196,7 @@ def test_services_are_reported_and_nothing_of_them_is_left(course):
     assert run.run([course]) == 0
     one = record(course, "a.ipynb")
     assert [service["way"] for service in one["services"]] == ["process"]
-    assert not _running("lab-run-") and not _running("pginstall")
+    assert not _running("pginstall")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
@@ -224,10 +225,16 @@ def test_stopping_the_runner_leaves_nothing_behind(course, sign):
         time.sleep(0.1)
     assert kernels, "the notebook never got as far as its server"
     started = [p.pid for p in psutil.Process(runner.pid).children(recursive=True)]
+    # A session's folder is named after its process.
+    scratch = Path(tempfile.gettempdir())
+    assert list(scratch.glob(f"lab-{runner.pid:x}*"))
     runner.send_signal(sign)
     runner.wait(timeout=30)
     deadline = time.monotonic() + 10
-    while any(psutil.pid_exists(pid) for pid in started) and time.monotonic() < deadline:
+    while time.monotonic() < deadline and (
+        any(psutil.pid_exists(pid) for pid in started) or list(scratch.glob(f"lab-{runner.pid:x}*"))
+    ):
         time.sleep(0.1)
     left = [psutil.Process(pid).cmdline() for pid in started if psutil.pid_exists(pid)]
     assert not left
+    assert not list(scratch.glob(f"lab-{runner.pid:x}*"))

@@ -148,7 +148,8 @@ def _one(
         return
     with (
         memory.take(book.needs.memory_mb),
-        tempfile.TemporaryDirectory(prefix="lab-run-") as folder,
+        # In the session's folder, which its guard removes; a short name, as sockets lie below it.
+        tempfile.TemporaryDirectory(prefix="", dir=Session.current().folder) as folder,
     ):
         if stop.is_set():
             return

@@ -8,15 +8,24 @@ from functools import cache
 from itertools import count
 from typing import Any
 
-_elsewhere: Callable[[str, dict[str, Any]], Any] | None = None
-"""Set while grading: runs a query in the sandbox instead of here."""
+Rows = list[tuple[Any, ...]]
+
+SMALL_ROWS = 200
+SQL_TYPES = {
+    "int64": "bigint", "int32": "integer", "string": "varchar", "bool": "boolean",
+    "date32[day]": "date", "timestamp[us]": "timestamp", "double": "double",
+}  # fmt: skip
+"""Arrow's types that DuckDB takes from a list of Python's values without loss."""
+
+_elsewhere: Callable[[list[str], dict[str, Any]], list[Rows | str]] | None = None
+"""Set while grading: runs queries in the sandbox instead of here."""
 
 _opened: Callable[[Any], Any] = lambda thing: thing  # noqa: E731 - replaced while grading
 
 _numbers = count(1)
 
 
-def rows(query: str, **tables: Any) -> list[tuple[Any, ...]]:
+def rows(query: str, **tables: Any) -> Rows:
     """The rows that a student's query gives on tables that the test brings.
 
     The query runs on an empty DuckDB in memory. While grading, that is one in the sandbox: a query
@@ -36,10 +45,36 @@ def rows(query: str, **tables: Any) -> list[tuple[Any, ...]]:
     Raises:
         AssertionError: the query is no text, or DuckDB refuses it; the message is DuckDB's.
     """
-    assert isinstance(query, str), f"the query should be text, and is {type(query).__name__}"
-    if _elsewhere is not None:
-        return _elsewhere(query, tables)
-    return run(query, tables)
+    (found,) = outcomes([query], **tables)
+    if isinstance(found, str):
+        raise AssertionError(f"the query failed: {found}")
+    return found
+
+
+def outcomes(queries: list[str], **tables: Any) -> list[Rows | str]:
+    """What becomes of queries that run one after the other in one database.
+
+    As `rows`, but a query that is refused does not end it: its outcome is DuckDB's message, and the
+    next one finds what those before it left.
+
+    >>> outcomes(["create table t (n int unique)", "insert into t values (1)",
+    ...           "insert into t values (1)", "from t"])[1:]  # doctest: +ELLIPSIS
+    [[(1,)], 'Constraint Error: Duplicate key "n: 1" violates unique constraint...', [(1,)]]
+
+    Args:
+        queries: SQL, each of one statement or more.
+        **tables: pandas or Arrow tables, by the names that the queries know them by.
+
+    Returns:
+        For each query its rows, or the message with which DuckDB refused it.
+
+    Raises:
+        AssertionError: a query is no text.
+    """
+    for query in queries:
+        kind = type(query).__name__
+        assert isinstance(query, str), f"the query should be text, and is {kind}"
+    return (_elsewhere or run)(queries, tables)
 
 
 def opened(thing: Any) -> Any:
@@ -60,22 +95,66 @@ def opened(thing: Any) -> Any:
     return _opened(thing)
 
 
-def run(query: str, tables: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Run a query on tables, here and now; see `rows`."""
+def run(queries: list[str], tables: dict[str, Any]) -> list[list[tuple[Any, ...]] | str]:
+    """Run queries on tables, here and now; see `outcomes`."""
     import duckdb
 
     name = f"query_{next(_numbers)}"
     with _connection().cursor() as session:
         session.execute(f"attach ':memory:' as {name}; use {name}")
-        for table, data in tables.items():
-            session.register(table, data)
         try:
-            return session.execute(query).fetchall()
-        except duckdb.Error as error:
-            raise AssertionError(f"the query failed: {error}") from None
+            for table, data in tables.items():
+                _bring(session, table, data)
+            found: list[list[tuple[Any, ...]] | str] = []
+            for query in queries:
+                try:
+                    found.append(session.execute(query).fetchall())
+                except duckdb.Error as error:
+                    found.append(str(error))
+            return found
         finally:
             with suppress(duckdb.Error):  # the query itself may have left it
                 session.execute(f"use memory; detach {name}")
+
+
+def _bring(session: Any, name: str, data: Any) -> None:
+    """Let queries know a table by its name.
+
+    Of a small Arrow table DuckDB gets a copy, because planning a scan of Arrow's takes longer than
+    everything else that a test's query does.
+    """
+    kinds = _kinds(data)
+    if kinds is None:
+        session.register(name, data)
+        return
+    columns = ", ".join(
+        f"unnest(${number}::{kind}[]) as {_quoted(column)}"
+        for number, (column, kind) in enumerate(zip(data.column_names, kinds, strict=True), 1)
+    )
+    lists = [column.to_pylist() for column in data.columns]
+    session.execute(f"create table {_quoted(name)} as select {columns}", lists)
+
+
+def _kinds(data: Any) -> list[str] | None:
+    """SQL's types for the columns of a small Arrow table; None for any other table."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not isinstance(data, pa.Table) or not data.num_columns or data.num_rows > SMALL_ROWS:
+        return None
+    kinds = [
+        f"decimal({kind.precision}, {kind.scale})"
+        if pa.types.is_decimal128(kind)
+        else SQL_TYPES.get(str(kind), "")
+        for kind in data.schema.types
+    ]
+    numbers = [column for column in data.columns if pa.types.is_floating(column.type)]
+    lossy = any(pc.any(pc.is_nan(column)).as_py() for column in numbers)  # would come out as null
+    return kinds if all(kinds) and not lossy else None
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 @cache

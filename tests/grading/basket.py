@@ -11,6 +11,10 @@ from lab.grading.course import Course
 
 NAME = "basket"
 
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+}
+
 SCENE = """
 import datetime as dt
 from decimal import Decimal
@@ -218,22 +222,26 @@ def notebook(limits: dict[str, float] | None = None) -> nbformat.NotebookNode:
             if test_id.startswith(number):
                 cells.append(cell("test", test_id, source, points))
     cells.append(cell("essay", "q6-essay", "### BEGIN SOLUTION\nBecause.\n### END SOLUTION", 3))
-    return new_notebook(
-        cells=cells,
-        metadata={
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "lab": {"grading": limits or {}},
-        },
-    )
+    return new_notebook(cells=cells, metadata={**METADATA, "lab": {"grading": limits or {}}})
 
 
 def build(root: Path, limits: dict[str, float] | None = None) -> Course:
     """A course with this one assignment and its mutants under a folder."""
+    return lay_out(root, NAME, notebook(limits), MUTANTS)
+
+
+def lay_out(
+    root: Path,
+    name: str,
+    made: nbformat.NotebookNode,
+    mutants: dict[str, tuple[str, str, str, str]],
+) -> Course:
+    """A course under a folder, with an assignment and its mutants written where they belong."""
     course = Course(root / "solutions", root / "exercises", root / "grading")
-    folder = course.solutions / NAME
+    folder = course.solutions / name
     (folder / "mutants").mkdir(parents=True)
-    nbformat.write(notebook(limits), folder / f"{NAME}.ipynb")
-    for name, (answer, loses, why, code) in MUTANTS.items():
+    nbformat.write(made, folder / f"{name}.ipynb")
+    for mutant, (answer, loses, why, code) in mutants.items():
         text = f"# answer: {answer}\n# loses: {loses}\n# why: {why}\n{code}\n"
-        (folder / "mutants" / f"{name}.py").write_text(text)
+        (folder / "mutants" / f"{mutant}.py").write_text(text)
     return course

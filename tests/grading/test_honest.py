@@ -54,6 +54,10 @@ UNUSUAL = {
         "    return float(orders['amount'].sum())",
     "names in other scripts": "def \u0441\u0443\u043c\u043c\u0430(o): return o.amount.sum()\n"
         "revenue = \u0441\u0443\u043c\u043c\u0430",
+    "looks at its own user": "import getpass, os, pathlib, pwd, socket\n"
+        "assert getpass.getuser() == pwd.getpwuid(os.getuid()).pw_name == 'nobody'\n"
+        "assert socket.gethostbyname('localhost') == '127.0.0.1'\n"
+        "assert pathlib.Path.home().is_dir()\n" + REVENUE,
     "a printed password": REVENUE + "\nprint('password=hunter2')",
     "leaves with exit": REVENUE + "\nimport sys\nsys.exit()",
     "a global counter": "count = 0\ndef revenue(orders):\n    global count\n    count += 1\n"

@@ -21,7 +21,7 @@ from typing import Any
 
 from lab import exercise
 from lab.grading import forkserver, sanitize
-from lab.grading.wire import CannotCross, Gone, Peer, open_up
+from lab.grading.wire import CannotCross, Gone, Peer, RemoteFunction, open_up
 
 MAX_MESSAGE = 2_000
 
@@ -108,16 +108,23 @@ def prepared(cell: dict[str, Any]) -> tuple[Any, Any] | SyntaxError:
 class Names(dict[str, Any]):
     """The author's names, and behind them the student's, fetched when they are used."""
 
-    def __init__(self, line: Peer, opened: frozenset[str] = frozenset()) -> None:
-        super().__init__(__name__="__main__", __builtins__=builtins, display=lambda *a, **k: None)
+    def __init__(
+        self,
+        line: Peer,
+        theirs: frozenset[str] = frozenset(),
+        opened: frozenset[str] = frozenset(),
+    ) -> None:
+        # Built-ins among them, because a look-up that goes through `__missing__` is a slow one.
+        super().__init__({k: v for k, v in vars(builtins).items() if k not in theirs})
+        self.update(__name__="__main__", __builtins__=builtins, display=lambda *a, **k: None)
         self.line = line
-        self.opened = opened
+        self.theirs, self.opened = theirs, opened
         self.fetched: dict[str, Any] = {}
 
     def __missing__(self, name: str) -> Any:
-        if hasattr(builtins, name):
-            raise KeyError(name)
         if name not in self.fetched:
+            if name not in self.theirs and hasattr(builtins, name):
+                raise KeyError(name)
             try:
                 value = self.line.ask("get", name=name)
                 self.fetched[name] = open_up(value) if name in self.opened else value
@@ -125,15 +132,24 @@ class Names(dict[str, Any]):
                 raise CannotCross(f"`{name}`: {error}") from None
         return self.fetched[name]
 
+    def called(self) -> None:
+        """The student's code may have changed data: what is no function is fetched anew."""
+        self.fetched = {k: v for k, v in self.fetched.items() if isinstance(v, RemoteFunction)}
+
+    def give_back(self) -> None:
+        """Forget what the author's cells set under names that are the student's."""
+        for name in self.theirs:
+            self.pop(name, None)
+
 
 class Line(Peer):
-    """The line to the student; after a use of something of theirs, values are fetched anew."""
+    """The line to the student, whose names are as fresh as the last use of their code."""
 
     names: Names
 
     def ask(self, op: str, *, within: float | None = None, **fields: object) -> Any:
-        if op != "get":
-            self.names.fetched.clear()
+        if op not in ("get", "sql"):  # a query has no way to a name of Python's
+            self.names.called()
         return super().ask(op, within=within, **fields)
 
 
@@ -223,7 +239,7 @@ class Examiner:
 
     def __init__(self, line: Line, tell: Any, exam: Exam) -> None:
         self.line, self.tell, self.exam = line, tell, exam
-        self.names = Names(line, exam.opened)
+        self.names = Names(line, exam.theirs, exam.opened)
         line.names = self.names
         self.trouble: str | None = None
         self.ended_at: int | None = None
@@ -275,7 +291,7 @@ class Examiner:
             execute(self.exam.code[step.of], self.names)
         except Exception as error:
             self.tell({"author": f"{self.exam.cells[step.of]['id']}: {explain(error)}"})
-        self.give_back()
+        self.names.give_back()
 
     def test(self, number: int, step: sanitize.Step, skip: set[int]) -> None:
         assert step.of is not None
@@ -297,11 +313,7 @@ class Examiner:
             self.ended_at = number
             self.trouble = "timeout" if self.line.gone.timeout else "crashed"
         self.tell({"step": number, "score": score, "message": message})
-        self.give_back()
-
-    def give_back(self) -> None:
-        for name in self.exam.theirs:
-            self.names.pop(name, None)
+        self.names.give_back()
 
 
 def serve(student: socket.socket, grader: socket.socket, exam: Exam) -> None:
@@ -343,7 +355,7 @@ def serve(student: socket.socket, grader: socket.socket, exam: Exam) -> None:
         seconds=exam.limits["seconds"] + 2,
     )
     exercise._opened = open_up
-    exercise._elsewhere = lambda query, tables: line.ask("sql", query=query, tables=tables)
+    exercise._elsewhere = lambda queries, tables: line.ask("sql", queries=queries, tables=tables)
     examiner = Examiner(line, tell, exam)
     sys.path.insert(0, "")
     examiner.examine(steps, set(order["skip"]))

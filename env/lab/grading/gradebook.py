@@ -6,14 +6,10 @@ opens in a browser holds no markup, script or output of a student's but escaped 
 
 from __future__ import annotations
 
-import copy
 import json
-import os
 import re
 import sqlite3
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +81,7 @@ def notebook_of(assignment: Assignment, verdict: Verdict) -> dict[str, Any]:
                 }
             )
             continue
-        cell, known = copy.deepcopy(release[step["of"]]), assignment.cells[step["of"]]
+        cell, known = dict(release[step["of"]]), assignment.cells[step["of"]]
         if known.role in ("answer", "plain"):
             cell["source"] = step["source"]
         elif known.role == "essay":
@@ -100,15 +96,24 @@ def notebook_of(assignment: Assignment, verdict: Verdict) -> dict[str, Any]:
     return {**notebook, "cells": cells}
 
 
-@contextmanager
-def own_programs() -> Iterator[None]:
-    """nbgrader calls `alembic` by name, which lies beside this Python."""
-    before = os.environ.get("PATH", "")
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{before}"
-    try:
-        yield
-    finally:
-        os.environ["PATH"] = before
+def head() -> str:
+    """The version of a gradebook that this nbgrader writes."""
+    import nbgrader
+    from alembic.script import ScriptDirectory
+
+    found = ScriptDirectory(str(Path(nbgrader.__file__).parent / "alembic")).get_current_head()
+    assert found is not None
+    return found
+
+
+def opened(db_url: str) -> Any:
+    """An nbgrader gradebook, made if it is not there."""
+    from nbgrader import api
+
+    # nbgrader's own way to its version is the command `alembic`, which takes seconds to start and
+    # has to be on the path.
+    api.get_alembic_version = head
+    return api.Gradebook(db_url, "")
 
 
 def check_version(path: Path) -> None:
@@ -117,9 +122,6 @@ def check_version(path: Path) -> None:
     Raises:
         LabError: it is of another version, or no gradebook.
     """
-    import nbgrader
-    from alembic.script import ScriptDirectory
-
     if not path.exists() or path.stat().st_size == 0:
         return
     try:
@@ -129,7 +131,7 @@ def check_version(path: Path) -> None:
         raise LabError(
             f"{path} is not a gradebook ({error}); move it away or give back the right one."
         ) from None
-    due = ScriptDirectory(str(Path(nbgrader.__file__).parent / "alembic")).get_current_head()
+    due = head()
     if not found or found[0] != due:
         raise LabError(
             f"{path} was made by another version of nbgrader ({found and found[0]}, not {due}); "
@@ -149,13 +151,10 @@ class Writer:
     """
 
     def __init__(self, course: Course, assignment: Assignment) -> None:
-        from nbgrader.api import Gradebook
-
         self.course, self.assignment = course, assignment
         course.grading.mkdir(parents=True, exist_ok=True)
         check_version(course.grading / "gradebook.db")
-        with own_programs():
-            self.book = Gradebook(course.db_url, "")
+        self.book = opened(course.db_url)
         name = assignment.name
         self.book.update_or_create_assignment(name)
         try:
@@ -193,9 +192,7 @@ class Writer:
         name = self.assignment.name
         for student, verdict, moment in verdicts:
             path = self.course.autograded / student / name / f"{name}.ipynb"
-            text = json.dumps(
-                notebook_of(self.assignment, verdict), indent=1, sort_keys=True, ensure_ascii=False
-            )
+            text = json.dumps(notebook_of(self.assignment, verdict), ensure_ascii=False)
             put(path, (text + "\n").encode("utf-8", errors="replace"))
             if moment is not None:
                 stamp = f"{moment:%Y-%m-%d %H:%M:%S.%f} UTC\n"

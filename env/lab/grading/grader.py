@@ -203,7 +203,7 @@ class Grader:
                 return
             if now >= weigh_at and self.kind == "bwrap":
                 weigh_at = now + WEIGH_EVERY
-                if sandbox.weight_mb(students.pid) > limits.memory_mb + students.base_mb:
+                if sandbox.outweighs(students.pid, limits.memory_mb + students.base_mb):
                     sitting.notes.append(f"it used more than {limits.memory_mb} MB of memory")
                     sitting.trouble = "crashed"
                     if self.can_nest:

@@ -7,13 +7,14 @@ this student's own score.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import io
 import os
 import signal
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,8 +45,21 @@ class Kept(io.TextIOBase):
 
 def make_shell() -> Any:
     """An IPython shell without history, threads or files, for magics, `display` and `await`."""
+    from IPython.core.displayhook import DisplayHook
+    from IPython.core.displaypub import CapturingDisplayPublisher
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
+
+    class Hook(DisplayHook):
+        """Keeps the value of a cell's last line instead of printing it."""
+
+        shown: list[dict[str, Any]] = []
+
+        def write_format_data(self, format_dict: dict[str, Any], md_dict: Any = None) -> None:
+            self.shown.append({"result": True, "data": format_dict})
+
+        def write_output_prompt(self) -> None: ...
+        def finish_displayhook(self) -> None: ...
 
     config = Config()
     config.HistoryManager.enabled = False
@@ -55,6 +69,9 @@ def make_shell() -> Any:
     shell.display_formatter.active_types = ["text/plain", "image/png"]
     shell.showtraceback = shell.showsyntaxerror = lambda *a, **k: None
     shell.enable_gui = lambda gui=None: None
+    shell.display_pub = CapturingDisplayPublisher()
+    shell.displayhook = shell.display_trap.hook = Hook(shell=shell, cache_size=0)
+    shell.transform_cell = sparing(shell.transform_cell)
     module = types.ModuleType("__main__")
     shell.user_module = module
     shell.user_ns = module.__dict__
@@ -62,6 +79,19 @@ def make_shell() -> Any:
     sys.modules["__main__"] = module
     module.__dict__["__builtins__"] = builtins
     return shell
+
+
+def sparing(transform: Callable[[str], str]) -> Callable[[str], str]:
+    """IPython's rewriting of magics, left out where a cell is Python as it stands."""
+
+    def transformed(cell: str) -> str:
+        try:
+            ast.parse(cell)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return transform(cell)
+        return cell if cell.endswith("\n") else cell + "\n"
+
+    return transformed
 
 
 class Student:
@@ -93,31 +123,16 @@ class Student:
     @contextmanager
     def listening(self) -> Iterator[tuple[Kept, Kept, list[dict[str, Any]]]]:
         """Keep what is printed and displayed meanwhile."""
-        from IPython.core.displayhook import DisplayHook
-        from IPython.core.displaypub import CapturingDisplayPublisher
-
         out, err = Kept(self.output_chars), Kept(self.output_chars)
-        shown: list[dict[str, Any]] = []
-
-        class Hook(DisplayHook):
-            def write_format_data(self, format_dict: dict[str, Any], md_dict: Any = None) -> None:
-                shown.append({"result": True, "data": format_dict})
-
-            def write_output_prompt(self) -> None: ...
-            def finish_displayhook(self) -> None: ...
-
-        publisher = CapturingDisplayPublisher()
-        before = sys.stdout, sys.stderr, sys.displayhook, self.shell.display_pub
+        hook, publisher = self.shell.displayhook, self.shell.display_pub
+        hook.shown, publisher.outputs = [], []
+        before = sys.stdout, sys.stderr, sys.displayhook
         sys.stdout, sys.stderr = out, err
-        hook = Hook(shell=self.shell, cache_size=0)
-        self.shell.display_pub = publisher
-        self.shell.displayhook = hook
-        self.shell.display_trap.hook = hook
         try:
-            yield out, err, shown
+            yield out, err, hook.shown
         finally:
-            sys.stdout, sys.stderr, sys.displayhook, self.shell.display_pub = before
-            shown += [{"result": False, "data": each["data"]} for each in publisher.outputs]
+            sys.stdout, sys.stderr, sys.displayhook = before
+            hook.shown += [{"result": False, "data": each["data"]} for each in publisher.outputs]
 
     def run(self, source: str) -> dict[str, Any]:
         """Run a cell as a notebook would; an error ends the cell, not the notebook."""

@@ -18,6 +18,7 @@ import sys
 import tarfile
 import tempfile
 import uuid
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -159,13 +160,14 @@ def bwrap_command(folder: Path | None, role: str = "student") -> list[str]:
         command += ["--ro-bind", str(path), str(path)]
     for link, target in links.items():
         command += ["--symlink", target, link]
+    command += ["--dir", "/etc"]  # a folder that bwrap makes by itself is for root only
     for name in ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime",
                  "fonts", "mime.types", "nsswitch.conf"):  # fmt: skip
         command += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     command += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
     for path in course_folders():
         for parent in reversed(path.parents[:-1]):
-            command += ["--dir", str(parent)]  # those that bwrap makes itself are for root only
+            command += ["--dir", str(parent)]
         command += ["--ro-bind", str(path), str(path)]
     if folder is not None:
         for name in ("passwd", "group", "hosts"):
@@ -375,17 +377,38 @@ class Room:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def weight_mb(pid: int) -> float:
-    """Memory of a process and all below it, shared pages divided among those who share them."""
-    total, waiting = 0, [pid]
+def family(pid: int) -> Iterator[Path]:
+    """The folders under /proc of a process and all below it."""
+    waiting = [pid]
     while waiting:
         each = Path("/proc") / str(waiting.pop())
-        try:
+        yield each
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            for task in (each / "task").iterdir():
+                waiting += [int(child) for child in (task / "children").read_text().split()]
+
+
+def weight_mb(pid: int) -> float:
+    """Memory of a process and all below it, shared pages divided among those who share them."""
+    total = 0
+    for each in family(pid):
+        with contextlib.suppress(OSError):
             for line in (each / "smaps_rollup").read_text().splitlines():
                 if line.startswith(("Pss:", "SwapPss:")):
                     total += int(line.split()[1])
-            for task in (each / "task").iterdir():
-                waiting += [int(child) for child in (task / "children").read_text().split()]
-        except OSError:
-            continue  # it ended meanwhile
     return total / 1024
+
+
+def outweighs(pid: int, limit_mb: float) -> bool:
+    """Whether a process and all below it have more memory than they may.
+
+    Dividing the shared pages takes the kernel milliseconds, so it is asked for only where counting
+    them once a process, which is never less, goes over the limit.
+    """
+    total = 0
+    for each in family(pid):
+        with contextlib.suppress(OSError):
+            for line in (each / "status").read_text().splitlines():
+                if line.startswith(("VmRSS:", "VmSwap:")):
+                    total += int(line.split()[1])
+    return total / 1024 > limit_mb and weight_mb(pid) > limit_mb

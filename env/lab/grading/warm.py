@@ -44,7 +44,11 @@ def _tables() -> None:
 
 def _queries() -> None:
     import pandas as pd
+    import pyarrow as pa
 
     from lab import exercise
 
-    exercise.run("select sum(n) from t", {"t": pd.DataFrame({"n": [1, 2]})})
+    frame = pd.DataFrame({"n": [1, 2]})
+    small = pa.Table.from_pandas(frame)
+    for table in (frame, small, pa.concat_tables([small] * exercise.SMALL_ROWS)):
+        exercise.run(["select sum(n) from t"], {"t": table})  # each is brought in its own way

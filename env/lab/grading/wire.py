@@ -31,6 +31,7 @@ from typing import Any
 HEADER = struct.Struct(">II")
 MAX_HEADER = 4 * 2**20
 MAX_DEPTH = 60
+LONG = 2**63
 MAX_ASKED_BACK = 40
 """How deep a question may be answered by a question."""
 
@@ -87,17 +88,17 @@ class Encoder:
         return [at, len(self.body) - at]
 
     def __call__(self, value: object, depth: int = 0) -> Json:
+        kind = type(value)
+        if kind is str or value is None or kind is bool or (kind is int and -LONG < value < LONG):
+            return value
         if depth > MAX_DEPTH:
             raise CannotCross(f"it is nested deeper than {MAX_DEPTH} levels")
         again = functools.partial(self, depth=depth + 1)
-        kind = type(value)
-        if value is None or kind in (bool, str):
-            return value
         if isinstance(value, str):
             return str.__str__(value)
         if isinstance(value, int):
             plain = int(value)
-            return plain if abs(plain) < 2**63 else {"$": "int", "v": hex(plain)}
+            return plain if abs(plain) < LONG else {"$": "int", "v": hex(plain)}
         if isinstance(value, float) and not _is_a(value, "numpy", "generic"):
             plain = float(value)
             return plain if math.isfinite(plain) else {"$": "float", "v": repr(plain)}

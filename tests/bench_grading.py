@@ -1,11 +1,13 @@
 """How long grading takes: nbgrader, nbclient alone, and `lab grade` with one job and with two.
 
-    python tests/bench_grading.py [--sizes 10,50,300] [--slow 50]
+    python tests/bench_grading.py [--exercise 1-warehousing|basket|till] [--sizes 10,50,300]
 
-Every method grades the same generated class, in turn, in one run, and every one from a standing
-start: opening the sandbox, proving the solution and making the gradebook are in `lab grade`'s time.
-`--slow` is the largest class that is given to the two slow methods; beyond it they are not run, and
-the table says so instead of guessing.
+Every method grades the same class, in turn, in one run, and every one from a standing start: the
+sandbox, the proof of the solution and the new gradebook are in `lab grade`'s time. A third of the
+class has everything right; each of the others makes one of the exercise's mistakes. Where both
+grade, every test cell of every hand-in has to get the same points, or the benchmark fails.
+
+`more` is what each hand-in beyond the smaller class above it took: the price without the start.
 """
 
 from __future__ import annotations
@@ -18,11 +20,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "grading"))
 
 import basket
+import till
 
 from lab import paths
 from lab.grading import grade
@@ -30,32 +35,40 @@ from lab.grading.course import Course
 from lab.grading.proof import handed_in, mutants_of
 
 PROGRAMS = Path(sys.executable).parent
+Scores = dict[tuple[str, str], float | None]
+"""Points by student and test cell."""
 
 
-def generate(root: Path, size: int) -> Course:
-    """A class: a third has everything right, the others one thing wrong."""
-    course = basket.build(root)
-    mutants = mutants_of(course, basket.NAME)
+def generate(root: Path, name: str, size: int) -> Course:
+    """A course with one exercise and what a class handed in for it."""
+    if name in (basket.NAME, till.NAME):
+        course = {basket.NAME: basket, till.NAME: till}[name].build(root)
+    else:
+        course = Course(root / "solutions", root / "exercises", root / "grading")
+        shutil.copytree(paths.SOLUTIONS / name, course.solutions / name)
+    mutants = mutants_of(course, name)
     for number in range(size):
         wrong = mutants[number % len(mutants)]
         replaced = {} if number % 3 == 0 else {wrong.answer: wrong.code}
-        folder = course.submitted / f"student{number:03}" / basket.NAME
+        folder = course.submitted / f"student{number:03}" / name
         folder.mkdir(parents=True)
-        file = folder / f"{basket.NAME}.ipynb"
-        file.write_bytes(handed_in(course, basket.NAME, replaced))
+        (folder / f"{name}.ipynb").write_bytes(handed_in(course, name, replaced))
     shutil.copy(paths.ROOT / "nbgrader_config.py", root)
     return course
 
 
-def nbgrader(course: Course) -> None:
+def nbgrader(course: Course, name: str) -> None:
     root = course.solutions.parent
     variables = {**os.environ, "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"}
     for step in ("generate_assignment", "autograde"):
-        command = [PROGRAMS / "nbgrader", step, basket.NAME]
-        subprocess.run(command, cwd=root, env=variables, check=True, capture_output=True)
+        done = subprocess.run(
+            [PROGRAMS / "nbgrader", step, name], cwd=root, env=variables, capture_output=True
+        )
+        if done.returncode:
+            raise SystemExit(f"nbgrader {step} failed:\n{done.stderr.decode()}")
 
 
-def nbclient(course: Course) -> None:
+def nbclient(course: Course, name: str) -> None:
     import nbformat
     from nbclient import NotebookClient
 
@@ -64,45 +77,78 @@ def nbclient(course: Course) -> None:
         NotebookClient(notebook, kernel_name="python3", allow_errors=True).execute()
 
 
-def ours(jobs: int) -> Callable[[Course], None]:
-    def run(course: Course) -> None:
-        grade(basket.NAME, jobs=jobs, course=course)
+def ours(jobs: int) -> Callable[[Course, str], None]:
+    def run(course: Course, name: str) -> None:
+        with redirect_stdout(StringIO()):
+            grade(name, jobs=jobs, course=course)
 
     return run
 
 
-METHODS: dict[str, tuple[Callable[[Course], None], bool]] = {
-    "nbgrader autograde": (nbgrader, True),
-    "nbclient alone": (nbclient, True),
-    "lab grade, 1 job": (ours(1), False),
-    "lab grade, 2 jobs": (ours(2), False),
+METHODS: dict[str, Callable[[Course, str], None]] = {
+    "nbgrader autograde": nbgrader,
+    "nbclient alone": nbclient,
+    "lab grade, 1 job": ours(1),
+    "lab grade, 2 jobs": ours(2),
 }
+SAFE_TO_COMPARE = ("nbgrader autograde", "lab grade, 1 job", "lab grade, 2 jobs")
+
+
+def scores(course: Course, name: str) -> Scores:
+    """What the gradebook says."""
+    from nbgrader.api import Gradebook
+
+    with Gradebook(course.db_url, "") as book:
+        return {
+            (submission.student.id, each.name): each.auto_score
+            for submission in book.assignment_submissions(name)
+            for notebook in submission.notebooks
+            for each in notebook.grades
+        }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--exercise", default="1-warehousing")
     parser.add_argument("--sizes", default="10,50,300")
-    parser.add_argument("--slow", type=int, default=50)
+    parser.add_argument("--slow", type=int, default=10**6, help="largest class of the slow methods")
     options = parser.parse_args()
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
-    print("| submissions | method | seconds | a submission | times faster than nbgrader |")
-    print("|---|---|---|---|---|")
+    name = options.exercise
+    print(f"{name}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
+    print("| hand-ins | method | seconds | a hand-in | more | times faster than nbgrader |")
+    print("|---|---|---|---|---|---|")
+    before: dict[str, tuple[int, float]] = {}
     for size in map(int, options.sizes.split(",")):
         base: float | None = None
-        for name, (method, slow) in METHODS.items():
-            if slow and size > options.slow:
-                print(f"| {size} | {name} | not run | | |", flush=True)
+        due: Scores | None = None
+        for method, run in METHODS.items():
+            if not method.startswith("lab") and size > options.slow:
+                print(f"| {size} | {method} | not run | | | |", flush=True)
                 continue
             with tempfile.TemporaryDirectory() as folder:
-                course = generate(Path(folder), size)
+                course = generate(Path(folder), name, size)
                 began = time.perf_counter()
-                method(course)
+                run(course, name)
                 seconds = time.perf_counter() - began
-            base = seconds if method is nbgrader else base
+                if method in SAFE_TO_COMPARE:
+                    found = scores(course, name)
+                    due = due or found
+                    wrong = sorted(key for key in due if found.get(key) != due[key])
+                    if wrong or len(found) != len(due):
+                        raise SystemExit(f"{method} gives other points than nbgrader: {wrong[:5]}")
+            base = seconds if run is nbgrader else base
             faster = f"{base / seconds:.1f}" if base else ""
+            more = ""
+            if method in before:
+                fewer, took = before[method]
+                more = f"{(seconds - took) / (size - fewer):.3f}"
+            before[method] = size, seconds
             print(
-                f"| {size} | {name} | {seconds:.1f} | {seconds / size:.3f} | {faster} |", flush=True
+                f"| {size} | {method} | {seconds:.1f} | {seconds / size:.3f} | {more} | {faster} |",
+                flush=True,
             )
+        if due:
+            print(f"| {size} | | | {len(due)} scores, the same | | |", flush=True)
 
 
 if __name__ == "__main__":

@@ -101,8 +101,9 @@ class Limits:
 class Cell:
     """One cell of the release, with what the grader needs to know about it.
 
-    `role` is "text" (the author's words), "scene" (the author's code), "plain" (the author's code
-    that a student may edit), "answer", "essay" (words that a person grades) or "test".
+    `role` is "text" (the author's words, and code tagged `look`, which shows the student something
+    and is not run while grading), "scene" (the author's code), "plain" (the author's code that a
+    student may edit), "answer", "essay" (words that a person grades) or "test".
     """
 
     id: str
@@ -161,6 +162,8 @@ def role_of(cell: NotebookNode) -> str:
     grade, solution, task = (meta.get(key, False) for key in ("grade", "solution", "task"))
     if cell.cell_type != "code":
         return "essay" if solution or task else "text"
+    if "look" in cell.metadata.get("tags", []):
+        return "text"
     if solution:
         return "answer"
     if grade:

@@ -189,12 +189,13 @@ def serve(stream: Any, shell: Any, limits: dict[str, Any]) -> None:
         limits: of `course.Limits`, as a dictionary.
     """
     student = Student(shell, limits["seconds"], limits["output_chars"])
+    nowhere = open(os.devnull, "w")  # noqa: SIM115 - as long as the process
 
     class Line(Peer):
         def act(self, op: str, fields: dict[str, Any]) -> object:
             if op in ("run", "get"):
                 return super().act(op, fields)
-            with student.limited(), open(os.devnull, "w") as nowhere:
+            with student.limited():
                 before = sys.stdout, sys.stderr
                 sys.stdout = sys.stderr = nowhere  # what a function prints is nobody's output
                 try:

@@ -156,3 +156,34 @@ def test_what_a_student_printed_and_drew_is_kept_for_the_grader(
     assert out["stdout"] == "seen\n"
     assert any("png" in each for each in out["shown"])
     assert any("north" in each["text"] for each in out["shown"])
+
+
+@pytest.mark.parametrize(
+    "fails",
+    ["open('/nowhere')", "raise TimeoutError('late')", "return revenue(orders)", "[0] * 10**12"],
+)
+def test_a_function_that_fails_costs_only_its_answer(
+    fails: str, course: Course, grader: Grader
+) -> None:
+    code = f"def revenue(orders):\n    {fails}"
+
+    verdict = grader.grade(handed_in(course, basket.NAME, {"q1-revenue": code}))
+
+    assert (verdict["status"], verdict["score"]) == ("graded", 12.0), verdict["cells"]
+
+
+def test_a_function_that_never_returns_costs_only_its_answer_and_its_time(
+    kind: str, tmp_path: Path
+) -> None:
+    from lab.grading.course import load
+
+    short = basket.build(tmp_path, {"seconds": 1.0})
+    loop = (
+        "def revenue(orders):\n    while True:\n        try: 1 / 0\n        except Exception: pass"
+    )
+    with Grader(load(short, basket.NAME), kind) as grader:
+        verdict = grader.grade(handed_in(short, basket.NAME, {"q1-revenue": loop}))
+
+    assert (verdict["status"], verdict["score"]) == ("timeout", 12.0), verdict["cells"]
+    assert verdict["cells"]["q1-sum"]["message"] == "this took longer than 1 s"
+    assert "q1-sum" in verdict["message"]

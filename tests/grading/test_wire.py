@@ -221,3 +221,36 @@ def test_silence_ends_the_line_in_time() -> None:
 
     assert caught.value.timeout
     its.close()
+
+
+class OutOfStock(LookupError):
+    """A student's own kind of error."""
+
+
+@pytest.mark.parametrize(
+    ("raised", "arrives"),
+    [
+        (FileNotFoundError("no such file"), FileNotFoundError),
+        (TimeoutError("too late"), TimeoutError),
+        (ConnectionResetError("gone"), ConnectionResetError),
+        (MemoryError("full"), MemoryError),
+        (RecursionError("deep"), RecursionError),
+        (OutOfStock("none left"), LookupError),
+        (UnicodeDecodeError("utf-8", b"x", 0, 1, "bad"), UnicodeError),
+        (StopIteration("end"), RemoteError),
+    ],
+    ids=lambda value: getattr(value, "__name__", type(value).__name__),
+)
+def test_an_error_of_the_students_arrives_as_the_nearest_kind_and_breaks_no_line(
+    ask: Callable[[Any], Any], raised: Exception, arrives: type[Exception]
+) -> None:
+    def fails() -> None:
+        raise raised
+
+    function = ask(fails)
+
+    for _ in range(2):
+        with pytest.raises(arrives) as caught:
+            function()
+        assert type(caught.value) is arrives
+    assert ask(5) == 5

@@ -21,7 +21,7 @@ from typing import Any
 
 from lab import exercise
 from lab.grading import forkserver, sanitize
-from lab.grading.wire import CannotCross, Gone, Peer, RemoteFunction, open_up
+from lab.grading.wire import CannotCross, Gone, OutOfTime, Peer, RemoteFunction, open_up
 
 MAX_MESSAGE = 2_000
 
@@ -189,6 +189,8 @@ def explain(error: BaseException) -> str:
         text = str(error) or "a check failed (it has no message)"
     elif isinstance(error, CannotCross):
         text = f"the answer can't be checked: {error}"
+    elif isinstance(error, OutOfTime):
+        text = str(error)
     elif isinstance(error, Gone):
         text = f"not checked: the notebook's process is gone ({error})"
     else:
@@ -276,11 +278,11 @@ class Examiner:
             self.trouble = "timeout" if gone.timeout else "crashed"
             self.tell({"step": number, "out": {"error": [self.trouble, str(gone), ""]}})
             return
-        except Exception as error:
+        except (Exception, OutOfTime) as error:
             self.tell({"step": number, "out": {"error": ["Error", explain(error), ""]}})
             return
         kept = outputs(told, self.exam.limits["output_chars"])
-        if kept["error"] and kept["error"][0] == "TimeoutError":
+        if kept["error"] and kept["error"][0] == OutOfTime.__name__:
             self.slow.append(number)
         self.tell({"step": number, "out": kept})
 
@@ -289,7 +291,7 @@ class Examiner:
         assert step.of is not None
         try:
             execute(self.exam.code[step.of], self.names)
-        except Exception as error:
+        except (Exception, OutOfTime) as error:
             self.tell({"author": f"{self.exam.cells[step.of]['id']}: {explain(error)}"})
         self.names.give_back()
 
@@ -305,8 +307,10 @@ class Examiner:
         try:
             value = execute(self.exam.code[step.of], self.names)
             score = credit(value, cell["points"])
-        except Exception as error:
+        except (Exception, OutOfTime) as error:
             score, message = 0.0, explain(error)
+            if isinstance(error, OutOfTime):
+                self.slow.append(number)
             if isinstance(self.exam.code[step.of], SyntaxError):
                 self.tell({"author": f"{cell['grade_id']}: {message}"})
         if self.line.gone and not was_gone:

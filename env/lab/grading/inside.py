@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lab import exercise
-from lab.grading.wire import Peer
+from lab.grading.wire import OutOfTime, Peer
 
 
 class Kept(io.TextIOBase):
@@ -110,7 +110,7 @@ class Student:
         signal.signal(signal.SIGALRM, self.too_long)
 
     def too_long(self, number: int, frame: object) -> None:
-        raise TimeoutError(f"this took longer than {self.seconds:g} s")
+        raise OutOfTime(f"this took longer than {self.seconds:g} s")
 
     @contextmanager
     def limited(self) -> Iterator[None]:

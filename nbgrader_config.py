@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from lab.grading import formgrader
+
 c = get_config()  # noqa: F821 - nbgrader puts it here
 
 root = Path(__file__).resolve().parent if "__file__" in globals() else Path.cwd()
@@ -25,3 +27,7 @@ c.CourseDirectory.ignore = [
     "mutants",
 ]
 c.ExportApp.plugin_class = "nbgrader.plugins.export.CsvExportPlugin"
+
+# Formgrader's Autograde button and `nbgrader autograde` would run students' code with your rights;
+# this makes them grade as `lab grade` does. One line, to be left out where nbgrader is compared.
+formgrader.install()

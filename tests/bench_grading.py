@@ -53,7 +53,7 @@ def generate(root: Path, name: str, size: int) -> Course:
         folder = course.submitted / f"student{number:03}" / name
         folder.mkdir(parents=True)
         (folder / f"{name}.ipynb").write_bytes(handed_in(course, name, replaced))
-    shutil.copy(paths.ROOT / "nbgrader_config.py", root)
+    basket.plain_config(course)
     return course
 
 

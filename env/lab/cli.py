@@ -157,6 +157,9 @@ def grade(
             help="Folder of STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb. [default: grading/submitted]"
         ),
     ] = None,
+    student: Annotated[
+        list[str] | None, typer.Option(help="Grade only this one's hand-in; may be given again.")
+    ] = None,
     jobs: Jobs = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler to grade on.")
@@ -176,6 +179,7 @@ def grade(
         grade(
             assignment,
             submitted=submitted,
+            students=student,
             jobs=jobs,
             scheduler=scheduler,
             report=report,

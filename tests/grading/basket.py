@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from lab import paths
 from lab.grading.course import Course
 
 NAME = "basket"
@@ -228,6 +229,14 @@ def notebook(limits: dict[str, float] | None = None) -> nbformat.NotebookNode:
 def build(root: Path, limits: dict[str, float] | None = None) -> Course:
     """A course with this one assignment and its mutants under a folder."""
     return lay_out(root, NAME, notebook(limits), MUTANTS)
+
+
+def plain_config(course: Course) -> None:
+    """Give a course the settings of nbgrader, but with nbgrader's own autograding."""
+    text = (paths.ROOT / "nbgrader_config.py").read_text(encoding="utf-8")
+    assert "\nformgrader.install()\n" in text
+    text = text.replace("\nformgrader.install()\n", "\n")
+    (course.solutions.parent / "nbgrader_config.py").write_text(text, encoding="utf-8")
 
 
 def lay_out(

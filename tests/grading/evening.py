@@ -244,6 +244,7 @@ class Evening:
                             waiting += 1
                             done = students[submission.student.id]["score"] > 0
                             each.manual_score = 2.0 if done else 0.0
+                            each.needs_manual_grade = False
                             comment = book.find_comment(ESSAY, NAME, NAME, submission.student.id)
                             comment.manual_comment = (
                                 "Who is woken when the feed of a store stays away?"

@@ -65,7 +65,8 @@ def reported(course: Course, **options: Any) -> dict[str, Any]:
 
 def nbgrader(course: Course, *words: str) -> str:
     root = course.solutions.parent
-    shutil.copy(paths.ROOT / "nbgrader_config.py", root)
+    if not (root / "nbgrader_config.py").exists():
+        shutil.copy(paths.ROOT / "nbgrader_config.py", root)
     done = subprocess.run(
         [PROGRAMS / "nbgrader", *words], cwd=root, capture_output=True, text=True,
         env={**os.environ, "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"},
@@ -206,6 +207,7 @@ def test_plain_nbgrader_gives_the_same_scores(tmp_path: Path, kind: str) -> None
     ours = reported(course)["students"]
     shutil.rmtree(course.autograded)
     (course.grading / "gradebook.db").unlink()
+    basket.plain_config(course)
 
     nbgrader(course, "generate_assignment", basket.NAME)
     nbgrader(course, "autograde", basket.NAME)
@@ -217,6 +219,36 @@ def test_plain_nbgrader_gives_the_same_scores(tmp_path: Path, kind: str) -> None
             for grade_id, cell in verdict["cells"].items():
                 due = book.find_grade(grade_id, basket.NAME, basket.NAME, student).auto_score
                 assert cell["score"] == due, (student, grade_id)
+
+
+def test_nbgraders_own_autograding_is_the_sandboxed_one(class_of: Course, kind: str) -> None:
+    from nbgrader.api import Gradebook
+
+    spy = "import os\nfor name in os.listdir('/'): print(name)\nprint(os.getuid())\n"
+    hand_in(class_of, "spy", handed_in(class_of, basket.NAME, {"q1-revenue": spy}))
+    nbgrader(class_of, "generate_assignment", basket.NAME)
+
+    nbgrader(class_of, "autograde", basket.NAME, "--student", "spy")
+
+    with Gradebook(class_of.db_url, "") as book:
+        assert [each.student.id for each in book.assignment_submissions(basket.NAME)] == ["spy"]
+        assert book.find_submission(basket.NAME, "spy").score == 12.0
+    graded = class_of.autograded / "spy" / basket.NAME / f"{basket.NAME}.ipynb"
+    printed = next(
+        output["text"]
+        for cell in nbformat.read(graded, as_version=4).cells
+        for output in cell.get("outputs", [])
+        if output["output_type"] == "stream"
+    )
+    assert printed.endswith("65534\n")
+
+
+def test_one_student_is_graded_alone(class_of: Course, kind: str) -> None:
+    report = reported(class_of, students=["bob"])
+
+    assert list(report["students"]) == ["bob"]
+    with pytest.raises(LabError, match="by zoe; nobody was graded"):
+        grade(basket.NAME, students=["bob", "zoe"], course=class_of)
 
 
 def test_files_that_are_none_are_malformed_and_never_followed(tmp_path: Path, kind: str) -> None:

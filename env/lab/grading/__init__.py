@@ -24,6 +24,7 @@ def grade(
     assignment: str,
     *,
     submitted: Path | None = None,
+    students: list[str] | None = None,
     jobs: int | None = None,
     scheduler: str | None = None,
     report: Path | None = None,
@@ -35,8 +36,8 @@ def grade(
     from lab.grading.batch import grade
 
     return grade(
-        assignment, submitted=submitted, jobs=jobs, scheduler=scheduler, report=report,
-        unsafe=unsafe, afresh=afresh, course=course,
+        assignment, submitted=submitted, students=students, jobs=jobs, scheduler=scheduler,
+        report=report, unsafe=unsafe, afresh=afresh, course=course,
     )  # fmt: skip
 
 

@@ -118,6 +118,17 @@ def submissions(folder: Path, name: str) -> list[Submission]:
     return found
 
 
+def chosen(found: list[Submission], students: list[str]) -> list[Submission]:
+    """Those of some students, or all.
+
+    Raises:
+        LabError: one of them handed in nothing.
+    """
+    if missing := sorted(set(students) - {each.student for each in found}):
+        raise LabError(f"Nothing was handed in by {', '.join(missing)}; nobody was graded.")
+    return [each for each in found if not students or each.student in students]
+
+
 def refused(assignment: Assignment, why: str) -> Verdict:
     """The verdict on what can't even be read."""
     sitting = Sitting(assignment)
@@ -233,6 +244,7 @@ def grade(
     assignment: str,
     *,
     submitted: Path | None = None,
+    students: list[str] | None = None,
     jobs: int | None = None,
     scheduler: str | None = None,
     report: Path | None = None,
@@ -245,6 +257,7 @@ def grade(
     Args:
         assignment: its name.
         submitted: folder of STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb.
+        students: only theirs; everybody's when None or empty.
         jobs: how many at once; as many as there are cores when None.
         scheduler: address of a Dask scheduler to grade on instead.
         report: a file for the results as JSON.
@@ -260,7 +273,7 @@ def grade(
     """
     course = course or Course()
     plan = load(course, assignment)
-    found = submissions(submitted or course.submitted, assignment)
+    found = chosen(submissions(submitted or course.submitted, assignment), students or [])
     check_version(course.grading / "gradebook.db")
     kind = sandbox.choose(unsafe)
     if kind == "unsafe":

@@ -24,7 +24,7 @@ from lab.console import err, say
 from lab.errors import LabError
 from lab.grading import proof, sandbox
 from lab.grading.course import Assignment, Course, load
-from lab.grading.gradebook import Writer, check_version
+from lab.grading.gradebook import Writer, check_version, graded_in
 from lab.grading.grader import Grader, Sitting, Verdict
 from lab.grading.releases import put
 from lab.grading.sanitize import MAX_BYTES
@@ -279,46 +279,54 @@ def grade(
     if kind == "unsafe":
         err.print("lab: no sandbox: students' code runs as you.", style="bold red")
     jobs = min(jobs or os.cpu_count() or 1, len(found))
-
-    results: dict[str, Verdict] = {}
-    todo: list[tuple[Submission, bytes | str, str]] = []
-    first = Grader(plan, kind)
-    place: Here | There | None = None
-    try:
-        seconds = prove_solution(course, plan, first)
-        # Another pair of rooms takes some seconds to open; it has to save more than that.
-        jobs = min(jobs, 1 + int(len(found) * seconds / ROOMS_SECONDS))
-        place = There(plan, scheduler, unsafe) if scheduler else Here(plan, jobs, kind, first)
-        writer = Writer(course, plan)
+    results, todo = sort_out(found, plan, course, afresh=afresh)
+    if results:
+        say(f"{len(results)} of {len(found)} are graded already and have not changed.")
+    if todo:
+        first = Grader(plan, kind)
+        place: Here | There | None = None
         try:
-            in_book = writer.known()
-            for submission in found:
-                if not STUDENT.fullmatch(submission.student):
-                    why = "the folder's name is not one that a student can have"
-                    results[submission.student] = refused(plan, why)
-                    continue
-                data = contents(submission)
-                mark = fingerprint(plan, data)
-                kept = None if afresh else recall(course, plan.name, submission.student, mark)
-                if kept is not None and submission.student in in_book:
-                    results[submission.student] = kept
-                else:
-                    todo.append((submission, data if isinstance(data, str) else b"", mark))
-            if results:
-                say(f"{len(results)} of {len(found)} are graded already and have not changed.")
-            with progress(plan.name, len(todo)) as advance:
-                run(todo, place, writer, course, plan, results, advance)
+            seconds = prove_solution(course, plan, first)
+            # Another pair of rooms takes some seconds to open; it has to save more than that.
+            jobs = min(jobs, 1 + int(len(todo) * seconds / ROOMS_SECONDS))
+            place = There(plan, scheduler, unsafe) if scheduler else Here(plan, jobs, kind, first)
+            writer = Writer(course, plan)
+            try:
+                with progress(plan.name, len(todo)) as advance:
+                    run(todo, place, writer, course, plan, results, advance)
+            finally:
+                writer.close()
         finally:
-            writer.close()
-    finally:
-        first.close()
-        if place is not None:
-            place.close()
+            first.close()
+            if place is not None:
+                place.close()
     summary = report_of(plan, results)
     if report is not None:
         put(report, (json.dumps(summary, indent=1) + "\n").encode())
     tell(plan, results)
     return 0
+
+
+def sort_out(
+    found: list[Submission], plan: Assignment, course: Course, *, afresh: bool
+) -> tuple[dict[str, Verdict], list[tuple[Submission, bytes | str, str]]]:
+    """What needs no grading, with its verdict, and what does: a hand-in, its text, its mark."""
+    results: dict[str, Verdict] = {}
+    todo: list[tuple[Submission, bytes | str, str]] = []
+    in_book = graded_in(course.grading / "gradebook.db", plan.name)
+    for submission in found:
+        if not STUDENT.fullmatch(submission.student):
+            why = "the folder's name is not one that a student can have"
+            results[submission.student] = refused(plan, why)
+            continue
+        data = contents(submission)
+        mark = fingerprint(plan, data)
+        kept = None if afresh else recall(course, plan.name, submission.student, mark)
+        if kept is not None and submission.student in in_book:
+            results[submission.student] = kept
+        else:
+            todo.append((submission, data if isinstance(data, str) else b"", mark))
+    return results, todo
 
 
 def contents(submission: Submission) -> bytes | str:

@@ -10,6 +10,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ def check_version(path: Path) -> None:
     if not path.exists() or path.stat().st_size == 0:
         return
     try:
-        with sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True) as connection:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             found = connection.execute("select version_num from alembic_version").fetchone()
     except sqlite3.Error as error:
         raise LabError(
@@ -137,6 +138,20 @@ def check_version(path: Path) -> None:
             f"{path} was made by another version of nbgrader ({found and found[0]}, not {due}); "
             f"keep a copy of it, then run `nbgrader db upgrade`."
         )
+
+
+def graded_in(path: Path, name: str) -> set[str]:
+    """Students whose grades of an assignment a gradebook has; nobody where there is none."""
+    if not path.exists() or path.stat().st_size == 0:
+        return set()
+    query = """
+        select submitted_assignment.student_id
+        from submitted_assignment
+        join assignment on assignment.id = submitted_assignment.assignment_id
+        where assignment.name = ?
+    """
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        return {student for (student,) in connection.execute(query, [name])}
 
 
 class Writer:
@@ -175,13 +190,6 @@ class Writer:
 
     def close(self) -> None:
         self.book.close()
-
-    def known(self) -> set[str]:
-        """Students whose grades of this assignment the gradebook has."""
-        from nbgrader.api import SubmittedAssignment as Row
-
-        query = self.book.db.query(Row.student_id).filter(Row.assignment_id == self.assignment_id)
-        return {row[0] for row in query}
 
     def write(self, verdicts: Iterable[tuple[str, Verdict, Any]]) -> None:
         """Write some verdicts: the notebooks first, then the gradebook in one transaction.

@@ -39,21 +39,35 @@ Scores = dict[tuple[str, str], float | None]
 """Points by student and test cell."""
 
 
-def generate(root: Path, name: str, size: int) -> Course:
-    """A course with one exercise and what a class handed in for it."""
+def lay_out(root: Path, name: str) -> Course:
+    """A course with one exercise, of the course's own or of the grader's tests."""
     if name in (basket.NAME, till.NAME):
         course = {basket.NAME: basket, till.NAME: till}[name].build(root)
     else:
         course = Course(root / "solutions", root / "exercises", root / "grading")
         shutil.copytree(paths.SOLUTIONS / name, course.solutions / name)
+    basket.plain_config(course)
+    return course
+
+
+def hand_in(course: Course, name: str, given: dict[str, bytes]) -> None:
+    """Lay notebooks where hand-ins lie, by student."""
+    for student, data in given.items():
+        folder = course.submitted / student / name
+        folder.mkdir(parents=True)
+        (folder / f"{name}.ipynb").write_bytes(data)
+
+
+def generate(root: Path, name: str, size: int) -> Course:
+    """A course with one exercise and what a class handed in for it."""
+    course = lay_out(root, name)
     mutants = mutants_of(course, name)
+    given = {}
     for number in range(size):
         wrong = mutants[number % len(mutants)]
         replaced = {} if number % 3 == 0 else {wrong.answer: wrong.code}
-        folder = course.submitted / f"student{number:03}" / name
-        folder.mkdir(parents=True)
-        (folder / f"{name}.ipynb").write_bytes(handed_in(course, name, replaced))
-    basket.plain_config(course)
+        given[f"student{number:03}"] = handed_in(course, name, replaced)
+    hand_in(course, name, given)
     return course
 
 

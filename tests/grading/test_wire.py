@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import math
 import socket
@@ -19,6 +20,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from lab.grading import check
 from lab.grading.wire import CannotCross, Gone, Peer, RemoteError, open_up
 
 
@@ -254,3 +256,28 @@ def test_an_error_of_the_students_arrives_as_the_nearest_kind_and_breaks_no_line
             function()
         assert type(caught.value) is arrives
     assert ask(5) == 5
+
+
+async def twice(number: int) -> int:
+    return 2 * number
+
+
+def test_an_async_function_is_awaited_here_and_runs_there(ask: Callable[[Any], Any]) -> None:
+    async def apply(function: Callable[[int], Any], number: int) -> int:
+        return await function(number) + 1
+
+    double, applied = ask(twice), ask(apply)
+
+    async def test() -> list[int]:
+        return [await double(2), await applied(twice, 3), *await asyncio.gather(double(4))]
+
+    assert asyncio.run(test()) == [4, 7, 8]
+
+
+def test_a_test_cell_may_await_as_in_a_notebook() -> None:
+    source = "found = await twice(2)\nassert found == 4\nawait twice(0.25)"
+    cell = {"role": "test", "grade_id": "q", "source": source, "sandbox_only": False}
+    names = check.Names(None)  # type: ignore[arg-type]
+    names["twice"] = twice
+
+    assert check.execute(check.prepared(cell), names) == 0.5

@@ -8,7 +8,9 @@ loads or computes is the author's own here, whatever the student did to their co
 from __future__ import annotations
 
 import ast
+import asyncio
 import builtins
+import inspect
 import io
 import json
 import socket
@@ -24,6 +26,8 @@ from lab.grading import forkserver, sanitize
 from lab.grading.wire import CannotCross, Gone, OutOfTime, Peer, RemoteFunction, open_up
 
 MAX_MESSAGE = 2_000
+AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+"""As in a notebook, a cell may await."""
 
 
 @dataclass
@@ -99,8 +103,8 @@ def prepared(cell: dict[str, Any]) -> tuple[Any, Any] | SyntaxError:
             tree.body = [n for n in tree.body if isinstance(n, (ast.Import, ast.ImportFrom))]
         last = None
         if tree.body and isinstance(tree.body[-1], ast.Expr):
-            last = compile(ast.Expression(tree.body.pop().value), name, "eval")
-        return compile(tree, name, "exec"), last
+            last = compile(ast.Expression(tree.body.pop().value), name, "eval", flags=AWAIT)
+        return compile(tree, name, "exec", flags=AWAIT), last
     except SyntaxError as error:
         return error
 
@@ -166,8 +170,13 @@ def execute(code: tuple[Any, Any] | SyntaxError, names: Names) -> Any:
     if isinstance(code, SyntaxError):
         raise code
     with quiet():
-        exec(code[0], names)
-        return eval(code[1], names) if code[1] is not None else None
+        value = None
+        for part in code:
+            if part is not None:
+                value = eval(part, names)  # of statements it gives None, or what is to be awaited
+                if part.co_flags & inspect.CO_COROUTINE:
+                    value = asyncio.run(value)
+        return value if code[1] is not None else None
 
 
 def credit(value: object, points: float) -> float:

@@ -9,12 +9,14 @@ stays where it is; a stand-in crosses, and each use of it is a question to the o
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import builtins
 import dataclasses
 import datetime as dt
 import decimal
 import functools
+import inspect
 import io
 import itertools
 import json
@@ -25,7 +27,8 @@ import sys
 import time
 import types
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 HEADER = struct.Struct(">II")
@@ -152,6 +155,7 @@ class Encoder:
             "v": self.exports.keep(value),
             "name": str(getattr(value, "__name__", kind.__name__))[:80],
             "calls": callable(value),
+            "awaits": inspect.iscoroutinefunction(value),
             "iterates": isinstance(value, Iterator),
         }
 
@@ -609,6 +613,13 @@ class RemoteFunction(Remote):
         return open_up(value) if self._open else value
 
 
+class RemoteCoroutine(RemoteFunction):
+    """An `async def` of the other side; it runs there, to its end, when it is awaited here."""
+
+    async def __call__(self, *args: object, **kwargs: object) -> Any:
+        return super().__call__(*args, **kwargs)
+
+
 def open_up(value: Any) -> Any:
     """Let attributes and methods of what stayed there be used, and of what they give."""
     if isinstance(value, Remote):
@@ -722,6 +733,8 @@ class Peer:
         return None, known(message)
 
     def remote(self, told: dict[str, Any]) -> Remote:
+        if told.get("awaits") is True:
+            return RemoteCoroutine(self, told)
         return (RemoteFunction if told.get("calls") is True else Remote)(self, told)
 
     # answering
@@ -759,7 +772,8 @@ class Peer:
         thing = self.exports.things[fields["of"]]
         match op:
             case "call":
-                return thing(*fields["args"], **fields["kwargs"])  # type: ignore[operator]
+                value = thing(*fields["args"], **fields["kwargs"])  # type: ignore[operator]
+                return finished(value) if inspect.iscoroutine(value) else value
             case "attribute":
                 name = fields["name"]
                 if name.startswith("_"):
@@ -845,6 +859,16 @@ class Peer:
 
     def close(self) -> None:
         self.stream.close()
+
+
+def finished(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine gives in the end, also where a loop runs already that waits for it."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 def _no_constant(name: str) -> float:

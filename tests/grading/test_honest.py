@@ -187,3 +187,15 @@ def test_a_function_that_never_returns_costs_only_its_answer_and_its_time(
     assert (verdict["status"], verdict["score"]) == ("timeout", 12.0), verdict["cells"]
     assert verdict["cells"]["q1-sum"]["message"] == "this took longer than 1 s"
     assert "q1-sum" in verdict["message"]
+
+
+def test_an_open_answer_is_shown_in_lines_that_fit_a_page() -> None:
+    from lab.grading.gradebook import fenced
+
+    paragraph = "A paragraph in Markdown is one line. " * 20
+
+    shown = fenced(f"{paragraph}\n\n    indented {'x' * 300}").split("\n")
+
+    assert max(map(len, shown)) <= 97
+    assert "".join(shown[1:-1]).startswith(paragraph)
+    assert "" in shown

@@ -19,6 +19,8 @@ from lab.grading.course import Assignment, Course, read_source
 from lab.grading.grader import Verdict
 from lab.grading.releases import make, put
 
+PAGE_LINE = re.compile(r".{1,96}(?:\s|$)|.{1,96}")
+"""What a page has room for, up to a space."""
 UNPRINTABLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -27,8 +29,14 @@ def plain(text: str) -> str:
     return UNPRINTABLE.sub("", text)
 
 
+def folded(text: str) -> str:
+    """A text whose lines fit a page; the pages of nbgrader let long ones run out of sight."""
+    return "\n".join(part for line in text.split("\n") for part in PAGE_LINE.findall(line) or [""])
+
+
 def fenced(text: str) -> str:
-    """Markdown that shows a text as it was typed, whatever is in it."""
+    """Markdown that shows a text as it was typed, whatever is in it, in lines that fit a page."""
+    text = folded(text)
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{plain(text)}\n{fence}"
@@ -56,7 +64,7 @@ def error_of(kind: str, message: str, place: str = "") -> dict[str, Any]:
     """An error as an output, without a traceback of code that is not the student's."""
     kind, message = plain(kind), plain(message)
     line = f"{kind}: {message}" + (f" ({plain(place)})" if place else "")
-    return {"output_type": "error", "ename": kind, "evalue": message, "traceback": [line]}
+    return {"output_type": "error", "ename": kind, "evalue": message, "traceback": [folded(line)]}
 
 
 def notebook_of(assignment: Assignment, verdict: Verdict) -> dict[str, Any]:

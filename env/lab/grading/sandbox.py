@@ -388,15 +388,20 @@ def family(pid: int) -> Iterator[Path]:
                 waiting += [int(child) for child in (task / "children").read_text().split()]
 
 
-def weight_mb(pid: int) -> float:
-    """Memory of a process and all below it, shared pages divided among those who share them."""
+def _sum_mb(pid: int, file: str, names: tuple[str, str]) -> float:
+    """The sum of two figures in kB, from a file that each process of a family has under /proc."""
     total = 0
     for each in family(pid):
         with contextlib.suppress(OSError):
-            for line in (each / "smaps_rollup").read_text().splitlines():
-                if line.startswith(("Pss:", "SwapPss:")):
+            for line in (each / file).read_text().splitlines():
+                if line.startswith(names):
                     total += int(line.split()[1])
     return total / 1024
+
+
+def weight_mb(pid: int) -> float:
+    """Memory of a process and all below it, shared pages divided among those who share them."""
+    return _sum_mb(pid, "smaps_rollup", ("Pss:", "SwapPss:"))
 
 
 def outweighs(pid: int, limit_mb: float) -> bool:
@@ -405,10 +410,5 @@ def outweighs(pid: int, limit_mb: float) -> bool:
     Dividing the shared pages takes the kernel milliseconds, so it is asked for only where counting
     them once a process, which is never less, goes over the limit.
     """
-    total = 0
-    for each in family(pid):
-        with contextlib.suppress(OSError):
-            for line in (each / "status").read_text().splitlines():
-                if line.startswith(("VmRSS:", "VmSwap:")):
-                    total += int(line.split()[1])
-    return total / 1024 > limit_mb and weight_mb(pid) > limit_mb
+    at_most = _sum_mb(pid, "status", ("VmRSS:", "VmSwap:"))
+    return at_most > limit_mb and weight_mb(pid) > limit_mb

@@ -37,6 +37,10 @@ THREADS = dict.fromkeys(
 )
 
 
+# Python may have been called by a path with `..` in it, which a room does not have.
+PYTHON, ENVIRONMENT = os.path.normpath(sys.executable), Path(os.path.normpath(sys.prefix))
+
+
 class RoomFailed(Exception):
     """A room did not open, or closed by itself; the text is for the instructor."""
 
@@ -116,7 +120,7 @@ def course_folders() -> list[Path]:
     Neither the solutions nor the gradebook nor what was handed in are among them.
     """
     wanted = [
-        Path(sys.base_prefix), Path(sys.base_prefix).resolve(), Path(sys.prefix), paths.ENV,
+        Path(sys.base_prefix), Path(sys.base_prefix).resolve(), ENVIRONMENT, paths.ENV,
         paths.DATASETS, paths.cache(),
     ]  # fmt: skip
     return [path for path in dict.fromkeys(wanted) if path.exists()]
@@ -125,7 +129,7 @@ def course_folders() -> list[Path]:
 def environment(role: str) -> dict[str, str]:
     """The only variables a room has."""
     return {
-        "PATH": f"{Path(sys.prefix) / 'bin'}:/usr/local/bin:/usr/bin:/bin",
+        "PATH": f"{ENVIRONMENT / 'bin'}:/usr/local/bin:/usr/bin:/bin",
         "HOME": "/tmp/work",
         "LANG": "C.UTF-8",
         "LAB_CACHE": str(paths.cache()),
@@ -267,7 +271,7 @@ class Room:
         """Start it, and tell it what to import."""
         furnish(self.folder)
         limits = self.assignment.limits
-        program = [sys.executable, "-P", "-m", "lab.grading.forkserver",
+        program = [PYTHON, "-P", "-m", "lab.grading.forkserver",
                    "once" if self.once else "serve", self.role, self.kind]  # fmt: skip
         variables = None
         if self.kind == "bwrap":

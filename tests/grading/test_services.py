@@ -40,7 +40,7 @@ def test_answers_that_use_a_database_get_their_points(shop: Course, clerk: Grade
     assert verdict["author"] == []
     printed = [cell["out"]["stdout"] for cell in verdict["notebook"] if cell["out"]]
     assert printed[0].startswith("PostgreSQL: process"), printed
-    assert servers() == before
+    assert not servers() - before
 
 
 def test_mutants_of_an_exercise_with_a_database(shop: Course, kind: str) -> None:
@@ -64,7 +64,7 @@ def test_what_one_does_to_a_server_is_not_there_for_the_next(
 
     clerk.grade(handed_in(shop, till.NAME, {"q2-empty": HARM[what]}))
 
-    assert servers() == before
+    assert not servers() - before
     honest = clerk.grade(handed_in(shop, till.NAME))
     assert (honest["status"], honest["score"]) == ("graded", 5.0), honest["cells"]
     assert not list(Path("/tmp").glob("lab-room-*/data"))

@@ -95,7 +95,7 @@ def opened(thing: Any) -> Any:
     return _opened(thing)
 
 
-def run(queries: list[str], tables: dict[str, Any]) -> list[list[tuple[Any, ...]] | str]:
+def run(queries: list[str], tables: dict[str, Any]) -> list[Rows | str]:
     """Run queries on tables, here and now; see `outcomes`."""
     import duckdb
 
@@ -105,7 +105,7 @@ def run(queries: list[str], tables: dict[str, Any]) -> list[list[tuple[Any, ...]
         try:
             for table, data in tables.items():
                 _bring(session, table, data)
-            found: list[list[tuple[Any, ...]] | str] = []
+            found: list[Rows | str] = []
             for query in queries:
                 try:
                     found.append(session.execute(query).fetchall())

@@ -199,3 +199,21 @@ def test_an_open_answer_is_shown_in_lines_that_fit_a_page() -> None:
     assert max(map(len, shown)) <= 97
     assert "".join(shown[1:-1]).startswith(paragraph)
     assert "" in shown
+
+
+def test_a_cell_to_look_at_is_not_run_and_a_test_cannot_be_one(kind: str, tmp_path: Path) -> None:
+    from lab.grading.course import load
+
+    made = basket.notebook()
+    look = basket.cell("scene", "look", "raise ValueError('this was run')")
+    made.cells.insert(2, look)
+    for each in made.cells:
+        if each.id in ("look", "q1-sum"):
+            each.metadata["tags"] = ["look"]
+    course = basket.lay_out(tmp_path, basket.NAME, made, {})
+
+    with Grader(load(course, basket.NAME), kind) as grader:
+        verdict = grader.grade(handed_in(course, basket.NAME))
+
+    assert (verdict["score"], verdict["author"]) == (15.0, []), verdict["cells"]
+    assert "this was run" not in json.dumps([cell["out"] for cell in verdict["notebook"]])

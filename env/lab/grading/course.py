@@ -162,12 +162,12 @@ def role_of(cell: NotebookNode) -> str:
     grade, solution, task = (meta.get(key, False) for key in ("grade", "solution", "task"))
     if cell.cell_type != "code":
         return "essay" if solution or task else "text"
-    if "look" in cell.metadata.get("tags", []):
-        return "text"
     if solution:
         return "answer"
     if grade:
         return "test"
+    if "look" in cell.metadata.get("tags", []):
+        return "text"
     return "scene" if meta.get("locked", False) else "plain"
 
 

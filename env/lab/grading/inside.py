@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -71,7 +71,7 @@ def make_shell() -> Any:
     shell.enable_gui = lambda gui=None: None
     shell.display_pub = CapturingDisplayPublisher()
     shell.displayhook = shell.display_trap.hook = Hook(shell=shell, cache_size=0)
-    shell.transform_cell = sparing(shell.transform_cell)
+    parse_once(shell)
     module = types.ModuleType("__main__")
     shell.user_module = module
     shell.user_ns = module.__dict__
@@ -81,17 +81,35 @@ def make_shell() -> Any:
     return shell
 
 
-def sparing(transform: Callable[[str], str]) -> Callable[[str], str]:
-    """IPython's rewriting of magics, left out where a cell is Python as it stands."""
+def parse_once(shell: Any) -> None:
+    """Have a cell that is Python as it stands parsed once, where IPython does it four times.
 
-    def transformed(cell: str) -> str:
+    Its rewriting of magics, its search for an `await` and its compiler each begin anew.
+    """
+    rewrite, is_async = shell.transform_cell, shell.should_run_async
+    parse = shell.compile.ast_parse
+    parsed: dict[str, ast.AST] = {}
+
+    def transform_cell(cell: str) -> str:
+        whole = cell if cell.endswith("\n") else cell + "\n"
+        parsed.clear()
         try:
-            ast.parse(cell)
+            parsed[whole] = parse(whole)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return transform(cell)
-        return cell if cell.endswith("\n") else cell + "\n"
+            return rewrite(cell)
+        return whole
 
-    return transformed
+    def should_run_async(cell: str, *, transformed_cell: str, **others: Any) -> bool:
+        if "await" in transformed_cell or "async" in transformed_cell:
+            return is_async(cell, transformed_cell=transformed_cell, **others)
+        return False
+
+    def ast_parse(source: str, *others: Any, **more: Any) -> ast.AST:
+        # Popped, because a student's own transformer of trees may change what it is given.
+        return parsed.pop(source, None) or parse(source, *others, **more)
+
+    shell.transform_cell, shell.should_run_async = transform_cell, should_run_async
+    shell.compile.ast_parse = ast_parse
 
 
 class Student:

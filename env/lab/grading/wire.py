@@ -79,6 +79,16 @@ FRAME_DTYPES = {
 """pandas' own types that Arrow alone would not bring back."""
 
 
+AS_IT_IS = frozenset({str, bool, type(None)})
+LIBRARIES = frozenset({"numpy", "pandas", "pyarrow", "polars"})
+
+
+@functools.lru_cache(1000)
+def _of_libraries(kind: type) -> bool:
+    """Whether a type is one of those libraries', or made from one."""
+    return any(str(base.__module__).partition(".")[0] in LIBRARIES for base in kind.__mro__)
+
+
 def _is_a(value: object, module: str, *names: str) -> bool:
     """Whether a value is of a library's type, without importing the library."""
     loaded = sys.modules.get(module)
@@ -100,7 +110,9 @@ class Encoder:
 
     def __call__(self, value: object, depth: int = 0) -> Json:
         kind = type(value)
-        if kind is str or value is None or kind is bool or (kind is int and -LONG < value < LONG):
+        if kind in AS_IT_IS or (kind is int and -LONG < value < LONG):
+            return value
+        if kind is float and math.isfinite(value):
             return value
         if depth > MAX_DEPTH:
             raise CannotCross(f"it is nested deeper than {MAX_DEPTH} levels")
@@ -127,9 +139,10 @@ class Encoder:
             return {"$": "bytes", "v": self.blob(bytes(value))}
         if isinstance(value, complex):
             return {"$": "complex", "v": [again(value.real), again(value.imag)]}
-        library = self.of_a_library(value, again)
-        if library is not None:
-            return library
+        if _of_libraries(kind):
+            library = self.of_a_library(value, again)
+            if library is not None:
+                return library
         if isinstance(value, dt.datetime):
             zone = getattr(value.tzinfo, "key", None)
             return {"$": "datetime", "v": value.isoformat(), "zone": zone}
@@ -257,6 +270,9 @@ class Encoder:
         }
 
 
+NESTED = frozenset({list, dict})
+
+
 def _checked(condition: object, what: str) -> None:
     if not condition:
         raise Hostile(what)
@@ -287,7 +303,8 @@ class Decoder:
 
     def items(self, value: Json, depth: int) -> list[object]:
         _checked(type(value) is list, "not the list that was due")
-        return [self(item, depth + 1) for item in value]
+        deeper = depth + 1
+        return [self(item, deeper) if type(item) in NESTED else item for item in value]
 
     def __call__(self, value: Json, depth: int = 0) -> Any:
         _checked(depth <= MAX_DEPTH, "nested too deep")
@@ -296,7 +313,7 @@ class Decoder:
         if type(value) is not dict:
             return value
         if "$" not in value:
-            return {key: self(item, depth + 1) for key, item in value.items()}
+            return dict(zip(value, self.items(list(value.values()), depth), strict=True))
         rebuild = REBUILD.get(value["$"]) if type(value["$"]) is str else None
         _checked(rebuild, "a kind of value that is not known")
         try:
@@ -810,7 +827,7 @@ class Peer:
         self.send_raw(head, bytes(encode.body), deadline)
 
     def send_raw(self, head: dict[str, Any], body: bytes, deadline: float | None) -> None:
-        text = json.dumps(head, allow_nan=False).encode()
+        text = TO_JSON(head).encode()
         if len(text) > MAX_HEADER or len(body) > self.max_body:
             raise CannotCross(
                 f"it is too large to be sent ({(len(text) + len(body)) / 2**20:.0f} MB)"
@@ -827,10 +844,10 @@ class Peer:
         sizes = HEADER.unpack(self.exactly(HEADER.size, deadline))
         small = sizes[0] <= MAX_HEADER and sizes[1] <= self.max_body
         _checked(small, "a message that is too large")
-        text = self.exactly(sizes[0], deadline)
-        body = self.exactly(sizes[1], deadline)
+        whole = self.exactly(sum(sizes), deadline)
+        text, body = whole[: sizes[0]], whole[sizes[0] :]
         try:
-            head = json.loads(text, parse_constant=_no_constant)
+            head = FROM_JSON(text.decode())
         except (ValueError, RecursionError) as error:
             raise Hostile("a message that is not JSON") from error
         _checked(type(head) is dict, "a message that is not a message")
@@ -873,6 +890,11 @@ def finished(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
+
+
+TO_JSON = json.JSONEncoder(allow_nan=False).encode
+FROM_JSON = json.JSONDecoder(parse_constant=_no_constant).decode
+"""Made once, because the functions of `json` make a new one for each message."""
 
 
 def png(data: object, limit: int = 2 * 2**20) -> str | None:

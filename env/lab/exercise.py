@@ -102,9 +102,13 @@ def run(queries: list[str], tables: dict[str, Any]) -> list[Rows | str]:
     name = f"query_{next(_numbers)}"
     with _connection().cursor() as session:
         session.execute(f"attach ':memory:' as {name}; use {name}")
+        kinds = {table: _kinds(data) for table, data in tables.items()}
+        if None not in kinds.values():
+            # On so few rows any plan will do, and looking for a better one takes longer than it.
+            session.execute("pragma disable_optimizer")
         try:
             for table, data in tables.items():
-                _bring(session, table, data)
+                _bring(session, table, data, kinds[table])
             found: list[Rows | str] = []
             for query in queries:
                 try:
@@ -117,13 +121,12 @@ def run(queries: list[str], tables: dict[str, Any]) -> list[Rows | str]:
                 session.execute(f"use memory; detach {name}")
 
 
-def _bring(session: Any, name: str, data: Any) -> None:
-    """Let queries know a table by its name.
+def _bring(session: Any, name: str, data: Any, kinds: list[str] | None) -> None:
+    """Let queries know a table by its name; `kinds` are those of its columns when it is small.
 
     Of a small Arrow table DuckDB gets a copy, because planning a scan of Arrow's takes longer than
     everything else that a test's query does.
     """
-    kinds = _kinds(data)
     if kinds is None:
         session.register(name, data)
         return

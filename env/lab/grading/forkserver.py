@@ -447,7 +447,7 @@ def prepare(role: str, told: dict[str, Any]) -> tuple[Any, list[str]]:
         from lab.grading.inside import make_shell
 
         state: Any = make_shell()
-        state.run_cell("pass")
+        state.run_cell("{'shown': (1, None)}")  # as a cell's last line: the printers are made once
     else:
         from lab.grading.check import Exam
 

@@ -27,7 +27,7 @@ import sys
 import time
 import types
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -116,6 +116,8 @@ class Encoder:
             return value
         if depth > MAX_DEPTH:
             raise CannotCross(f"it is nested deeper than {MAX_DEPTH} levels")
+        if kind is list:
+            return self.each(value, depth + 1)
         again = functools.partial(self, depth=depth + 1)
         if isinstance(value, str):
             return str.__str__(value)
@@ -125,16 +127,14 @@ class Encoder:
         if isinstance(value, float) and not _is_a(value, "numpy", "generic"):
             plain = float(value)
             return plain if math.isfinite(plain) else {"$": "float", "v": repr(plain)}
-        if kind is list:
-            return [again(item) for item in value]
         if isinstance(value, dict):
-            if all(type(key) is str for key in value) and "$" not in value:
-                return {key: again(item) for key, item in value.items()}
+            if set(map(type, value)) <= {str} and "$" not in value:
+                return dict(zip(value, self.each(value.values(), depth + 1), strict=True))
             return {"$": "dict", "v": [[again(k), again(v)] for k, v in value.items()]}
         for group in (tuple, set, frozenset, list):
             name = group.__name__
             if isinstance(value, group):
-                return {"$": name, "v": [again(item) for item in value]}
+                return {"$": name, "v": self.each(value, depth + 1)}
         if isinstance(value, (bytes, bytearray, memoryview)):
             return {"$": "bytes", "v": self.blob(bytes(value))}
         if isinstance(value, complex):
@@ -171,6 +171,15 @@ class Encoder:
             "awaits": inspect.iscoroutinefunction(value),
             "iterates": isinstance(value, Iterator),
         }
+
+    def each(self, values: Iterable[object], depth: int) -> list[Json]:
+        """Values one by one; most are plain, and spared a call."""
+        return [
+            value
+            if type(value) in AS_IT_IS or (type(value) is int and -LONG < value < LONG)
+            else self(value, depth)
+            for value in values
+        ]
 
     def of_a_library(self, value: object, again: Callable[[object], Json]) -> Json:
         """numpy, pandas, Arrow and Polars; None for anything else."""

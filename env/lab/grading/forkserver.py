@@ -28,7 +28,7 @@ import struct
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from lab.grading.warm import warm_up
 
@@ -42,7 +42,7 @@ CLONE_NEW = {
 }  # fmt: skip
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 8, 0x1000, 0x4000, 0x40000
 PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 4, 24, 38, 36
-PR_SET_SECCOMP = 22
+PR_SET_SECCOMP, PR_SET_PDEATHSIG = 22, 1
 
 
 # --- frames with file descriptors ---------------------------------------------------------------
@@ -133,21 +133,38 @@ def _mount(kind: str, where: str, flags: int, options: str = "") -> None:
     )
 
 
-def enter_namespaces() -> None:
-    """Leave every namespace that a stranger could reach others by; the next fork is process 1."""
-    kinds = ("user", "mount", "ipc", "host", "pid", "net", "cgroup")
+def _unshare(*kinds: str) -> None:
+    _call(_libc().unshare(sum(CLONE_NEW[kind] for kind in kinds)), "unshare")
+
+
+def enter_own_user(*others: str) -> None:
+    """Enter a user namespace, and others that it shall own, as the user that this process is."""
     uid, gid = os.getuid(), os.getgid()
     # The server hides itself from other processes; a process so hidden can't write its own maps.
     _call(_libc().prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable")
-    flags = sum(CLONE_NEW[kind] for kind in kinds)
-    _call(_libc().unshare(flags), "unshare")
+    _unshare("user", *others)
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
     Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
 
 
+def lead() -> None:
+    """Go on as process 1 of a process list whose owner this process is.
+
+    A process may put its next child into a new list only where it owns its own, to return to; the
+    other way is a fork more for each submission, and of all that a child costs forks are the most.
+    """
+    enter_own_user("pid")
+    server = os.fork()
+    if server:
+        os.closerange(0, 64)  # the control line is the server's alone
+        _, status = os.waitpid(server, 0)
+        os._exit(1 if status else 0)
+    _call(_libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "parent's death")
+
+
 def furnish(limits: dict[str, Any], under_tmp: list[str]) -> None:
-    """A process list, a loopback and a working folder of its own.
+    """A process list, a loopback, a working folder and, in the end, a user of its own.
 
     Args:
         limits: of the assignment.
@@ -169,6 +186,7 @@ def furnish(limits: dict[str, Any], under_tmp: list[str]) -> None:
     _mount("tmpfs", "/dev/shm", flags, "size=64m,nr_inodes=2000,mode=1777")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         fcntl.ioctl(probe, 0x8914, struct.pack("16sh", b"lo", 0x1 | 0x40))  # SIOCSIFFLAGS, up
+    enter_own_user()  # last, for it can mount nothing here, and its processes are counted alone
 
 
 def give_up_privileges() -> None:
@@ -375,39 +393,51 @@ class Server:
 
     def start(self, fds: list[int]) -> None:
         told, tell = os.pipe()
-        first = os.fork()
-        if first == 0:
-            self.go(fds, tell)
+        said, child = b"", 0
+        try:
+            child = self.fork(fds, tell)
+        except OSError as error:
+            said = str(error).encode()
         os.close(tell)
         for fd in fds:
             os.close(fd)
         with os.fdopen(told, "rb") as answer:
-            said = answer.read()
-        os.waitpid(first, 0)
-        if said.isdigit():
-            self.child = int(said)
-            send(self.control, {"started": self.child})
-        else:
-            send(self.control, {"failed": said.decode(errors="replace") or "the child died"})
+            said = said or answer.read()
+        if not said:
+            self.child = child
+            send(self.control, {"started": child})
+            return
+        if child:
+            os.waitpid(child, 0)
+        send(self.control, {"failed": said.decode(errors="replace")})
 
-    def go(self, fds: list[int], tell: int) -> None:
-        """In the child: walls first, then the work. Never returns."""
+    def fork(self, fds: list[int], tell: int) -> int:
+        """A child, the first process of a new process list where walls are nested."""
+        if not self.told["nested"]:
+            return os.fork() or self.go(fds, tell)
+        own = os.open("/proc/self/ns/pid", os.O_RDONLY)
+        try:
+            _unshare("pid")
+            child = os.fork() or self.go(fds, tell)
+            _call(_libc().setns(own, CLONE_NEW["pid"]), "setns")
+            return child
+        finally:
+            os.close(own)
+
+    def go(self, fds: list[int], tell: int) -> NoReturn:
+        """In the child: walls first, then the work."""
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self.control.close()
             if self.told["nested"]:
-                enter_namespaces()
-            second = os.fork()
-            if second:
-                os.write(tell, str(second).encode())
-                os._exit(0)
+                _unshare("mount", "ipc", "host", "net", "cgroup")
+            os.close(tell)
         except BaseException as error:
             os.write(tell, f"{type(error).__name__}: {error}".encode())
             os._exit(1)
         code = 1
         try:
-            os.close(tell)
             if self.told["nested"]:
                 furnish(self.told["limits"], self.told["under_tmp"])
             lines = [socket.socket(fileno=fd) for fd in fds]
@@ -460,6 +490,9 @@ def main(arguments: list[str]) -> None:
     line: Any = socket.socket(fileno=os.dup(0)) if stat.S_ISSOCK(os.fstat(0).st_mode) else Pipes()
     if kind == "bwrap":
         become_nobody()
+        if mode == "serve":
+            with contextlib.suppress(OSError):  # the first child tells, and another way is taken
+                lead()
     if sys.platform == "linux":
         _call(_libc().prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "dumpable")
         _call(_libc().prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "subreaper")

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +26,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent / "grading"))
 
 import basket
+import programs
 import till
 
 from lab import paths
@@ -34,7 +34,6 @@ from lab.grading import grade
 from lab.grading.course import Course
 from lab.grading.proof import handed_in, mutants_of
 
-PROGRAMS = Path(sys.executable).parent
 Scores = dict[tuple[str, str], float | None]
 """Points by student and test cell."""
 
@@ -72,14 +71,8 @@ def generate(root: Path, name: str, size: int) -> Course:
 
 
 def nbgrader(course: Course, name: str) -> None:
-    root = course.solutions.parent
-    variables = {**os.environ, "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"}
     for step in ("generate_assignment", "autograde"):
-        done = subprocess.run(
-            [PROGRAMS / "nbgrader", step, name], cwd=root, env=variables, capture_output=True
-        )
-        if done.returncode:
-            raise SystemExit(f"nbgrader {step} failed:\n{done.stderr.decode()}")
+        programs.run(course.solutions.parent, "nbgrader", step, name)
 
 
 def nbclient(course: Course, name: str) -> None:

@@ -16,7 +16,6 @@ import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +27,8 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import programs
+
 from lab import paths
 from lab.grading import sandbox
 from lab.grading.course import Assignment, Course, load
@@ -35,7 +36,6 @@ from lab.grading.proof import handed_in, mutants_of
 
 NAME = "1-warehousing"
 ESSAY = "q10-design"
-PROGRAMS = Path(sys.executable).parent
 
 LAB = """
 from pathlib import Path
@@ -171,16 +171,9 @@ class Evening:
 
     def run(self, *words: str) -> str:
         """Run `lab` or `nbgrader` in the folder; what it printed."""
-        program: list[str | Path] = (
-            [sys.executable, "-c", LAB] if words[0] == "lab" else [PROGRAMS / words[0]]
-        )
-        done = subprocess.run(
-            [*program, *words[1:]], cwd=self.root, capture_output=True, text=True,
-            env={**os.environ, "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"},
-        )  # fmt: skip
-        if done.returncode:
-            raise SystemExit(f"{' '.join(words)} failed:\n{done.stdout}\n{done.stderr}")
-        return done.stdout + done.stderr
+        if words[0] == "lab":
+            return programs.run(self.root, sys.executable, "-c", LAB, *words[1:])
+        return programs.run(self.root, *words)
 
     def release(self) -> None:
         with self.step("release", f"`lab release {NAME}`") as found:

@@ -10,12 +10,10 @@ writes `book/instructor/*.png`.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import socket
 import sqlite3
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -23,12 +21,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import programs
 from evening import NAME
 from playwright.sync_api import Page, sync_playwright
 
 from lab import paths
 
-PROGRAMS = Path(sys.executable).parent
 PICTURES = paths.ROOT / "book" / "instructor"
 
 
@@ -38,11 +36,14 @@ def server(folder: Path) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    command = [PROGRAMS / "jupyter", "server", "--no-browser", "--ip=127.0.0.1", f"--port={port}",
-               "--allow-root", "--IdentityProvider.token="]  # fmt: skip
-    variables = {**os.environ, "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"}
+    words = ["server", "--no-browser", "--ip=127.0.0.1", f"--port={port}",
+             "--allow-root", "--IdentityProvider.token="]  # fmt: skip
     with subprocess.Popen(
-        command, cwd=folder, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [programs.FOLDER / "jupyter", *words],
+        cwd=folder,
+        env=programs.VARIABLES,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as process:
         try:
             end = time.monotonic() + 60

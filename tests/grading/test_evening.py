@@ -17,6 +17,7 @@ from typing import Any
 import attacks
 import basket
 import nbformat
+import programs
 import pytest
 
 from lab import paths
@@ -24,8 +25,6 @@ from lab.errors import LabError
 from lab.grading import batch, grade, sandbox
 from lab.grading.course import Course, load
 from lab.grading.proof import handed_in, mutants_of
-
-PROGRAMS = Path(sys.executable).parent
 
 
 @pytest.fixture
@@ -67,12 +66,7 @@ def nbgrader(course: Course, *words: str) -> str:
     root = course.solutions.parent
     if not (root / "nbgrader_config.py").exists():
         shutil.copy(paths.ROOT / "nbgrader_config.py", root)
-    done = subprocess.run(
-        [PROGRAMS / "nbgrader", *words], cwd=root, capture_output=True, text=True,
-        env={**os.environ, "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stderr
+    return programs.run(root, "nbgrader", *words)
 
 
 def test_every_submission_gets_a_verdict_and_the_report_says_it(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import basket
 import nbformat
+import programs
 import pytest
 
 from lab import paths
@@ -43,13 +41,8 @@ def test_a_release_is_what_nbgrader_would_make(fresh: Course) -> None:
     ours = (fresh.exercises / basket.NAME / f"{basket.NAME}.ipynb").read_bytes()
     shutil.rmtree(fresh.exercises)
     shutil.copy(paths.ROOT / "nbgrader_config.py", root)
-    programs = Path(sys.executable).parent
 
-    subprocess.run(
-        [programs / "nbgrader", "generate_assignment", basket.NAME],
-        cwd=root, check=True, capture_output=True,
-        env={**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"},
-    )  # fmt: skip
+    programs.run(root, "nbgrader", "generate_assignment", basket.NAME)
 
     theirs = [path for path in fresh.exercises.rglob("*") if path.is_file()]
     assert [path.name for path in theirs] == [f"{basket.NAME}.ipynb"]

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from itertools import count
+from math import prod
 from typing import Any
 
 Rows = list[tuple[Any, ...]]
 
 SMALL_ROWS = 200
+SMALL_PAIRS = 100_000
+"""Rows that a query makes at most when it pairs every row with every other."""
 SQL_TYPES = {
     "int64": "bigint", "int32": "integer", "string": "varchar", "bool": "boolean",
     "date32[day]": "date", "timestamp[us]": "timestamp", "double": "double",
@@ -103,7 +106,8 @@ def run(queries: list[str], tables: dict[str, Any]) -> list[Rows | str]:
     with _connection().cursor() as session:
         session.execute(f"attach ':memory:' as {name}; use {name}")
         kinds = {table: _kinds(data) for table, data in tables.items()}
-        if None not in kinds.values():
+        small = None not in kinds.values()
+        if small and prod(len(data) or 1 for data in tables.values()) <= SMALL_PAIRS:
             # On so few rows any plan will do, and looking for a better one takes longer than it.
             session.execute("pragma disable_optimizer")
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import doctest
+import itertools
 import math
 from decimal import Decimal
 from typing import Any
@@ -91,9 +92,9 @@ def test_an_answer_that_is_no_text_is_told(answer: Any) -> None:
 
 @pytest.mark.timeout(60)
 def test_a_query_that_names_its_tables_by_commas_is_planned_where_that_matters() -> None:
-    """Without a plan this pairs 40 rows with 40 rows six times: 164 milliards."""
+    """Without a plan this makes 40 to the seventh rows, and keeps 40."""
     names = [f"t{number}" for number in range(7)]
-    same = " and ".join(f"{a}.n = {b}.n" for a, b in zip(names, names[1:], strict=False))
+    same = " and ".join(f"{a}.n = {b}.n" for a, b in itertools.pairwise(names))
     tables = {name: pa.table({"n": range(40)}) for name in names}
 
     assert rows(f"select count(*) from {', '.join(names)} where {same}", **tables) == [(40,)]
